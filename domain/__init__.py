@@ -1,0 +1,1 @@
+"""Values, rules, errors and store ports; no I/O."""
