@@ -8,6 +8,8 @@ Everything else becomes `internal` with a request id. `code` is one of the table
 `protocol/problems.py`, which gives the status and the title.
 """
 
+from typing import Any
+
 
 class StreamHubError(Exception):
     """A problem with a stable `code`, what was wrong, and where.
@@ -33,7 +35,8 @@ class StreamHubError(Exception):
         return f"{self.code}: {self.detail}" if self.detail else self.code
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.code, self.detail, self.field, self.retry_after_ms)
+        shown = {"field": self.field, "retry_after_ms": self.retry_after_ms}
+        return _rebuild, (type(self), self.code, self.detail, shown)
 
 
 class Refused(StreamHubError):
@@ -45,6 +48,6 @@ class TryAgain(StreamHubError):
 
 
 def _rebuild(
-    kind: type[StreamHubError], code: str, detail: str, field: str | None, retry_after_ms: int | None
+    kind: type[StreamHubError], code: str, detail: str, shown: dict[str, Any]
 ) -> StreamHubError:
-    return kind(code, detail, field=field, retry_after_ms=retry_after_ms)
+    return kind(code, detail, **shown)

@@ -20,7 +20,7 @@ CHANNEL: Final = "ch"
 MESSAGE: Final = "me"
 FILE: Final = "fi"
 HOST: Final = "ho"
-TOKEN: Final = "tk"
+TOKEN: Final = "tk"  # noqa: S105 - a prefix
 
 RANDOM_BYTES: Final = 10
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"

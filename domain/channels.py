@@ -1,0 +1,361 @@
+"""Channels: what an owner decides on, what a commit gives back, and the ports that store it.
+
+A *draft* is what an owner asks for; it has no numbers. A *change* is what a commit made of it;
+its `rev` is dense in its channel. Every change is also a row that remembers the `rev`, so a
+reader who holds `rev` n gets all that came later by one indexed read.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Generic, Literal, Protocol, TypeVar
+
+import msgspec
+
+from streamhub.domain.ids import ChannelId, FileId, MessageId, UserId
+
+Item = TypeVar("Item")
+
+Kind = Literal["channel", "direct", "group"]
+Visibility = Literal["public", "private"]
+Role = Literal["owner", "moderator", "member"]
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A channel's numbers: the durable truth is its row.
+
+    `term` fences owners, `rev` counts durable changes, `seq` messages, `nth` the messages that
+    count as unread.
+    """
+
+    term: int
+    rev: int
+    seq: int
+    nth: int
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A channel's properties; `rev` is that of their last change, `created_at` in ms."""
+
+    id: ChannelId
+    kind: Kind
+    visibility: Visibility
+    created_by: UserId
+    created_at: int
+    name: str | None = None
+    topic: str | None = None
+    archived_at: int | None = None
+    rev: int = 0
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One user's membership. Who left stays as a tombstone: `left_at` is set and `rev` rises.
+
+    History up to and including `floor_seq` is not for this member (0: all of it is).
+    """
+
+    user: UserId
+    role: Role
+    joined_at: int
+    rev: int
+    left_at: int | None = None
+    floor_seq: int = 0
+
+
+class Mention(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """`text[offset:offset + length]` (code points) names `user`."""
+
+    user: UserId
+    offset: int
+    length: int
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A committed message. `rev` is that of its last change; `nth` is that of the last counted
+    message up to this one; times in ms."""
+
+    id: MessageId
+    channel: ChannelId
+    seq: int
+    nth: int
+    rev: int
+    author: UserId
+    text: str
+    created_at: int
+    mentions: tuple[Mention, ...] = ()
+    thread: MessageId | None = None
+    files: tuple[FileId, ...] = ()
+    edited_at: int | None = None
+    deleted_at: int | None = None
+
+
+# -- drafts: asked for, without numbers ---------------------------------------------------------
+
+
+class MessageDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """A message to append. `key` is unique per author and channel for ever; `digest` is the
+    SHA-256 of the validated body, so a repeat with another body is found out."""
+
+    channel: ChannelId
+    term: int
+    id: MessageId
+    author: UserId
+    key: str
+    digest: bytes
+    text: str
+    created_at: int
+    mentions: tuple[Mention, ...] = ()
+    thread: MessageId | None = None
+    files: tuple[FileId, ...] = ()
+    counts: bool = True
+
+
+class JoinDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """Make `users` members with `role`, from `floor_seq` on (None: the head at the commit)."""
+
+    channel: ChannelId
+    term: int
+    users: tuple[UserId, ...]
+    role: Role
+    at: int
+    floor_seq: int | None = 0
+
+
+class LeaveDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """End the membership of `users`, leaving tombstones."""
+
+    channel: ChannelId
+    term: int
+    users: tuple[UserId, ...]
+    at: int
+
+
+Draft = MessageDraft | JoinDraft | LeaveDraft
+
+
+# -- changes: committed, numbered, published ----------------------------------------------------
+
+
+class MessageCreated(msgspec.Struct, frozen=True, kw_only=True, tag="message.created"):
+    channel: ChannelId
+    rev: int
+    message: Message
+    key: str | None = None
+
+
+class MembersJoined(msgspec.Struct, frozen=True, kw_only=True, tag="member.joined"):
+    channel: ChannelId
+    rev: int
+    members: tuple[Member, ...]
+
+
+class MembersLeft(msgspec.Struct, frozen=True, kw_only=True, tag="member.left"):
+    channel: ChannelId
+    rev: int
+    members: tuple[Member, ...]
+
+
+Change = MessageCreated | MembersJoined | MembersLeft
+
+
+class Hint(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the outbox: something a user's inbox must be told at least once."""
+
+    number: int
+    user: UserId
+    kind: Literal["mentioned", "channel_added", "channel_removed"]
+    channel: ChannelId
+
+
+# -- what became of a draft ---------------------------------------------------------------------
+
+
+class Committed(msgspec.Struct, frozen=True, kw_only=True):
+    """The draft is durable as `change`; `head` is the channel's as of this change, `hints` the
+    outbox rows written with it."""
+
+    change: Change
+    head: Head
+    hints: tuple[Hint, ...] = ()
+
+
+class Repeated(msgspec.Struct, frozen=True, kw_only=True):
+    """The key was used before, by this committed message, whose body had this digest."""
+
+    message: Message
+    digest: bytes
+
+
+class NotStored(msgspec.Struct, frozen=True, kw_only=True):
+    """The draft was not committed, or (`unknown`) nobody can say yet.
+
+    stale        another owner has a newer term: drop the channel
+    unknown      PostgreSQL gave no answer: it may have been committed; load again
+    unavailable  PostgreSQL is away or overloaded: certainly not committed
+    refused      PostgreSQL refused this draft alone (poison): others are not concerned
+    """
+
+    reason: Literal["stale", "unknown", "unavailable", "refused"]
+    detail: str = ""
+
+
+Outcome = Committed | Repeated | NotStored
+
+
+class Journal(Protocol):
+    """Group commit of drafts: at most one batch in flight per channel.
+
+    A channel's part of a batch commits whole or not at all; numbers are given by the commit.
+    """
+
+    def submit(self, draft: Draft, done: Callable[[Outcome], None]) -> None:
+        """Store `draft`. `done` is called once, later, in the order of the calls of a channel."""
+        ...
+
+
+# -- reading ------------------------------------------------------------------------------------
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """A channel as its new owner finds it: the present members, and the newest changes."""
+
+    channel: Channel
+    head: Head
+    members: tuple[Member, ...]
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """One channel as `ready` shows it to one user."""
+
+    channel: Channel
+    role: Role
+    head: Head
+    floor_seq: int
+    read_seq: int
+    read_nth: int
+    mentions: int
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reader at `since` lacks, as state: it then holds `to`. Ordered by `rev`.
+
+    `channel` is None when the properties did not change. `more` means: ask again from `to`.
+    `behind` is how many changes there are in all after `since`.
+    """
+
+    since: int
+    to: int
+    behind: int
+    messages: tuple[Message, ...] = ()
+    members: tuple[Member, ...] = ()
+    channel: Channel | None = None
+    more: bool = False
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of messages in `seq` order; `rev` is the channel's when it was read."""
+
+    messages: tuple[Message, ...]
+    has_before: bool
+    has_after: bool
+    rev: int
+
+
+class ReadMarker(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a user has read: absolute numbers. `nth` is the channel's, so unread = nth -
+    read_nth."""
+
+    channel: ChannelId
+    read_seq: int
+    read_nth: int
+    nth: int
+    mentions: int
+
+    @property
+    def unread(self) -> int:
+        return max(0, self.nth - self.read_nth)
+
+
+class Page(msgspec.Struct, Generic[Item], frozen=True, kw_only=True):
+    """A keyset page; `next_cursor` is opaque, None at the end."""
+
+    items: tuple[Item, ...]
+    next_cursor: str | None = None
+
+
+class ChannelStore(Protocol):
+    """Channels, members and messages. Every read is keyed or keyset; none scans.
+
+    Methods that take `user` see only what that user may: a channel that is unknown and one that
+    is forbidden are both None. All raise TryAgain("unavailable") when the store is away.
+    """
+
+    async def create(self, channel: Channel, *, key: str, digest: bytes) -> Channel:
+        """Create it with its creator as owner (rev 1). The same creator and key give the first
+        channel again; raises Refused("key_reused") when the digest differs."""
+        ...
+
+    async def take_over(self, channel: ChannelId) -> Loaded | None:
+        """Raise the term by one and load. Waits for a batch in flight."""
+        ...
+
+    async def overviews(self, user: UserId) -> tuple[Overview, ...]:
+        """Every channel the user is a member of, by one query."""
+        ...
+
+    async def overview(self, channel: ChannelId, user: UserId) -> Overview | None:
+        """The same for one channel; None when not a member."""
+        ...
+
+    async def get(self, channel: ChannelId, user: UserId) -> Channel | None:
+        """The properties, if the user is a member or the channel is public."""
+        ...
+
+    async def discover(self, user: UserId, cursor: str | None, limit: int) -> Page[Channel]:
+        """The user's channels and all public ones, newest first. Raises Refused("bad_request",
+        field="cursor")."""
+        ...
+
+    async def members(
+        self, channel: ChannelId, user: UserId, cursor: str | None, limit: int
+    ) -> Page[Member] | None:
+        """Present members in order of joining."""
+        ...
+
+    async def changes(
+        self, channel: ChannelId, user: UserId, since: int, limit: int
+    ) -> Changes | None:
+        """At most `limit` changes after `since`, above the member's floor."""
+        ...
+
+    async def history(
+        self,
+        channel: ChannelId,
+        user: UserId,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        around: int | None = None,
+        limit: int = 50,
+    ) -> History | None:
+        """A page by seq: the newest without an anchor. At most one anchor is given."""
+        ...
+
+    async def message(self, message: MessageId, user: UserId) -> Message | None: ...
+
+    async def mark_read(
+        self, user: UserId, marks: Sequence[tuple[ChannelId, int]]
+    ) -> tuple[ReadMarker, ...]:
+        """Raise read markers to these seqs (never lower; never above the head); the markers as
+        they are then, for the channels of which the user is a member."""
+        ...
+
+
+class Outbox(Protocol):
+    """Hints written by the statement that made the change, kept until the inbox took them."""
+
+    async def due(self, older_than_ms: int, limit: int) -> tuple[Hint, ...]:
+        """Hints that waited that long, oldest first."""
+        ...
+
+    async def taken(self, numbers: Sequence[int]) -> None:
+        """Forget these."""
+        ...
