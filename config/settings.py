@@ -1,0 +1,283 @@
+# ruff: noqa: RUF009 - setting() makes a dataclass field, not a value
+"""Every setting there is: frozen, grouped by who uses it, each with its rule and its meaning."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from streamhub.config import rules
+from streamhub.config.rules import Rule
+from streamhub.config.secret import Secret
+
+T = TypeVar("T")
+
+PREFIX: Final = "STREAMHUB_"
+CONFIG_VARIABLE: Final = "STREAMHUB_CONFIG"
+DEFAULT_SOURCE: Final = "default"
+
+
+def setting(default: T, rule: Rule[T], meaning: str, *, variable: str = "") -> T:
+    """A field of a group. Its variable is STREAMHUB_<FIELD> unless `variable` names another."""
+    metadata = {"rule": rule, "meaning": meaning, "variable": variable}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """Where StreamHub listens, and what it keeps where."""
+
+    host: str = setting("127.0.0.1", rules.ADDRESS, "Address of the public port.")
+    port: int = setting(8080, rules.PORT, "Public port: HTTP and WebSocket. 0 picks a free one.")
+    admin_host: str = setting(
+        "127.0.0.1", rules.ADDRESS, "Address of the admin port. It has no log-in: keep it private."
+    )
+    admin_port: int = setting(
+        8081, rules.PORT, "Admin port: `/livez`, `/readyz`, `/metrics`. 0 picks a free one."
+    )
+    data: Path = setting(
+        Path(".streamhub"),
+        rules.PATH,
+        "Folder for state, generated secrets and the embedded servers' data; relative to the"
+        " folder StreamHub is started in.",
+    )
+    hosts: int = setting(
+        0, rules.whole(0, 256), "Hosts (processes) per node. 0 means one per core."
+    )
+    public_url: str = setting(
+        "",
+        rules.ORIGIN,
+        "Origin under which clients reach the public port, for links. Empty: made from the"
+        " address and the port.",
+    )
+    shutdown_timeout_s: float = setting(
+        20.0,
+        rules.seconds(0, 3600),
+        "Seconds a stopping host waits for requests in progress before it cuts them.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseSettings:
+    """PostgreSQL, the truth about everything but file contents."""
+
+    url: Secret | None = setting(
+        None,
+        rules.DATABASE_URL,
+        "PostgreSQL 15 or newer. Absent: the embedded one is started.",
+        variable="DATABASE_URL",
+    )
+    pool_size: int = setting(10, rules.whole(2, 500), "Connections of one host to PostgreSQL.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisSettings:
+    """Redis or Valkey: one-time codes, rate limits, short caches."""
+
+    url: Secret | None = setting(
+        None,
+        rules.REDIS_URL,
+        "Redis 7 or Valkey. Absent: the embedded one is started.",
+        variable="REDIS_URL",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectSettings:
+    """S3, where file contents are kept."""
+
+    url: Secret | None = setting(
+        None,
+        rules.OBJECTS_URL,
+        "S3 endpoint with keys, bucket and region. Absent: the embedded one is started.",
+        variable="S3_URL",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeSettings:
+    """What a client may cost."""
+
+    allowed_origins: tuple[str, ...] = setting(
+        (),
+        rules.ORIGINS,
+        "Origins, besides the server's own, whose pages may open sockets; compared exactly.",
+    )
+    max_frame_bytes: int = setting(
+        1 << 20, rules.whole(1024, 16 << 20), "Largest WebSocket message, in bytes."
+    )
+    max_body_bytes: int = setting(
+        1 << 20,
+        rules.whole(1024, 64 << 20),
+        "Largest body of an HTTP request that is no upload, in bytes.",
+    )
+    keepalive_timeout_s: float = setting(
+        10.0,
+        rules.seconds(0.1, 3600),
+        "Seconds until a connection that sends no whole request head is closed, whether silent,"
+        " dripping, or idle after an answer.",
+    )
+    auth_timeout_ms: int = setting(
+        5000,
+        rules.whole(100, 60_000),
+        "Milliseconds a socket has to authenticate before it is closed.",
+    )
+    heartbeat_ms: int = setting(
+        30_000,
+        rules.whole(1000, 600_000),
+        "Milliseconds of silence after which a client pings; after 2.5 of them it is closed.",
+    )
+    unauthenticated_per_address: int = setting(
+        50,
+        rules.whole(1, 1_000_000),
+        "Sockets of one address that may be waiting for authentication at once, per host.",
+    )
+    pause_bytes: int = setting(
+        65_536,
+        rules.whole(4096, 16 << 20),
+        "Unsent bytes above which a session is paused and later pulls what it missed.",
+    )
+    paused_limit_s: float = setting(
+        30.0,
+        rules.seconds(1, 3600),
+        "Seconds a session may stay paused before it is closed as a slow consumer.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthSettings:
+    """Accounts, tokens and passwords."""
+
+    secret: Secret | None = setting(
+        None,
+        rules.SECRET,
+        "Key that signs access tokens, the same on every node. Absent: generated into the data"
+        " folder.",
+        variable="AUTH_SECRET",
+    )
+    issuer: str = setting("streamhub", rules.NAME, "Issuer (`iss`) of access tokens.")
+    access_ttl_s: int = setting(900, rules.whole(10, 86_400), "Seconds an access token is valid.")
+    refresh_ttl_s: int = setting(
+        30 * 86_400, rules.whole(60, 400 * 86_400), "Seconds a refresh token is valid."
+    )
+    argon2_memory_kib: int = setting(
+        19_456, rules.whole(8, 4 << 20), "Memory of one password hash, in KiB."
+    )
+    argon2_time_cost: int = setting(2, rules.whole(1, 100), "Passes of one password hash.")
+    argon2_workers: int = setting(
+        1, rules.whole(1, 64), "Password hashes that one host computes at once."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSettings:
+    """Hosts among themselves."""
+
+    secret: Secret | None = setting(
+        None,
+        rules.SECRET,
+        "Key that authenticates links between hosts, the same on every node. Absent: generated"
+        " into the data folder.",
+        variable="CLUSTER_SECRET",
+    )
+    lanes: int = setting(
+        4, rules.whole(1, 64), "Connections over which one host's commits are spread."
+    )
+    host_dead_after_s: float = setting(
+        5.0,
+        rules.seconds(0.5, 600),
+        "Seconds without an answer after which the supervisor replaces a host.",
+    )
+    lease_s: float = setting(
+        3.0,
+        rules.seconds(0.2, 600),
+        "Seconds without reading the cluster log after which a host stops answering as an owner;"
+        " must be less than host_dead_after_s.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggingSettings:
+    """What is logged, and how."""
+
+    json: bool | None = setting(
+        None,
+        rules.FLAG,
+        "One JSON object a line. Absent: JSON unless standard error is a terminal.",
+        variable="JSON_LOGS",
+    )
+    level: str = setting(
+        "info",
+        rules.one_of("debug", "info", "warning", "error", "critical"),
+        "Least level that is logged.",
+        variable="LOG_LEVEL",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings. `Settings()` is what an empty environment gives.
+
+    `sources` tells where each came from, by `group.field`; one that is absent is a default.
+    """
+
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    redis: RedisSettings = RedisSettings()
+    objects: ObjectSettings = ObjectSettings()
+    edge: EdgeSettings = EdgeSettings()
+    auth: AuthSettings = AuthSettings()
+    cluster: ClusterSettings = ClusterSettings()
+    logging: LoggingSettings = LoggingSettings()
+    sources: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+
+GROUPS: Final[Mapping[str, type]] = {
+    "server": ServerSettings,
+    "database": DatabaseSettings,
+    "redis": RedisSettings,
+    "objects": ObjectSettings,
+    "edge": EdgeSettings,
+    "auth": AuthSettings,
+    "cluster": ClusterSettings,
+    "logging": LoggingSettings,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One setting as the reader and the reference see it."""
+
+    group: str
+    name: str
+    default: Any
+    rule: Rule[Any]
+    meaning: str
+    variable: str
+
+    @property
+    def key(self) -> str:
+        """`group.field`, as in `Settings.sources`."""
+        return f"{self.group}.{self.name}"
+
+    @property
+    def flag(self) -> str:
+        """The name among `overrides`: that of the variable, `json_logs` for STREAMHUB_JSON_LOGS."""
+        return self.variable.removeprefix(PREFIX).lower()
+
+    @property
+    def file_variable(self) -> str:
+        """The variable that names a file with the value; empty for what is no secret."""
+        return f"{self.variable}_FILE" if self.rule.is_secret else ""
+
+
+def _known() -> Iterator[Known]:
+    for group, cls in GROUPS.items():
+        for field in dataclasses.fields(cls):
+            meta = field.metadata
+            variable = PREFIX + (meta["variable"] or field.name.upper())
+            yield Known(group, field.name, field.default, meta["rule"], meta["meaning"], variable)
+
+
+KNOWN: Final = tuple(_known())
