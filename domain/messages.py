@@ -1,0 +1,173 @@
+"""What actors are asked and told, and what they answer: values that travel between hosts.
+
+Commands are imperative and name who asks; the edge has checked the token, the actor checks the
+right. Every answer is one of `Answer`; a problem travels as `Problem` and becomes the error that
+the asking side raises.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+
+from streamhub.domain.channels import Hint, Member, Mention, Overview, ReadMarker, Role
+from streamhub.domain.errors import Refused, StreamHubError, TryAgain
+from streamhub.domain.ids import ChannelId, FileId, MessageId, UserId
+
+
+class ActorId(NamedTuple):
+    """An actor's address: `channel:ch_01j9...`."""
+
+    kind: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.key}"
+
+
+def channel_actor(channel: ChannelId) -> ActorId:
+    """Who orders this channel."""
+    return ActorId("channel", channel)
+
+
+def inbox_actor(user: UserId) -> ActorId:
+    """Who keeps this user's read markers and hints."""
+    return ActorId("inbox", user)
+
+
+# -- asked of a channel -------------------------------------------------------------------------
+
+
+class Post(msgspec.Struct, frozen=True, kw_only=True, tag="post"):
+    """Append a message. The answer is a `Receipt`, after the commit; the same author and key
+    get the first one again, or `key_reused` when `digest` differs."""
+
+    author: UserId
+    key: str
+    digest: bytes
+    text: str
+    mentions: tuple[Mention, ...] = ()
+    thread: MessageId | None = None
+    files: tuple[FileId, ...] = ()
+    counts: bool = True
+
+
+class AddMembers(msgspec.Struct, frozen=True, kw_only=True, tag="add"):
+    """Make `users` members; `by` joins itself or invites. The answer is `MembersChanged`."""
+
+    by: UserId
+    users: tuple[UserId, ...]
+    role: Role = "member"
+
+
+class RemoveMembers(msgspec.Struct, frozen=True, kw_only=True, tag="remove"):
+    """End the membership of `users`; `by` leaves itself or removes. Answered `MembersChanged`."""
+
+    by: UserId
+    users: tuple[UserId, ...]
+
+
+class Typing(msgspec.Struct, frozen=True, kw_only=True, tag="typing"):
+    """Tell the others that `user` types. Told, never answered."""
+
+    user: UserId
+
+
+# -- asked of an inbox --------------------------------------------------------------------------
+
+
+class MarkRead(msgspec.Struct, frozen=True, kw_only=True, tag="mark_read"):
+    """Raise a read marker. The answer is `Marked`."""
+
+    channel: ChannelId
+    seq: int
+
+
+class TakeHint(msgspec.Struct, frozen=True, kw_only=True, tag="hint"):
+    """An outbox row for this inbox; may come more than once. Answered `Done` once handled."""
+
+    hint: Hint
+
+
+Message = Post | AddMembers | RemoveMembers | Typing | MarkRead | TakeHint
+
+
+# -- answers ------------------------------------------------------------------------------------
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="receipt"):
+    """A message is committed."""
+
+    id: MessageId
+    seq: int
+    nth: int
+    rev: int
+    created_at: int
+
+
+class MembersChanged(msgspec.Struct, frozen=True, kw_only=True, tag="members"):
+    """The members that changed (none, when there was nothing to change), and the rev since."""
+
+    rev: int
+    members: tuple[Member, ...]
+
+
+class Marked(msgspec.Struct, frozen=True, kw_only=True, tag="marked"):
+    """The read marker as it is now."""
+
+    marker: ReadMarker
+
+
+class Done(msgspec.Struct, frozen=True, tag="done"):
+    """Nothing more to say."""
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="problem"):
+    """An error as data; see `domain.errors`."""
+
+    code: str
+    detail: str = ""
+    field: str | None = None
+    retry_after_ms: int | None = None
+    again: bool = False
+
+    @classmethod
+    def of(cls, error: StreamHubError) -> "Problem":
+        return cls(
+            code=error.code,
+            detail=error.detail,
+            field=error.field,
+            retry_after_ms=error.retry_after_ms,
+            again=isinstance(error, TryAgain),
+        )
+
+    def error(self) -> StreamHubError:
+        kind = TryAgain if self.again else Refused
+        return kind(self.code, self.detail, field=self.field, retry_after_ms=self.retry_after_ms)
+
+
+Answer = Receipt | MembersChanged | Marked | Done | Problem
+
+
+# -- what an inbox publishes to its user's sessions: absolute state, safe to lose ----------------
+
+
+class ChannelAdded(msgspec.Struct, frozen=True, kw_only=True, tag="channel.added"):
+    overview: Overview
+
+
+class ChannelRemoved(msgspec.Struct, frozen=True, kw_only=True, tag="channel.removed"):
+    channel: ChannelId
+
+
+class ReadUpdated(msgspec.Struct, frozen=True, kw_only=True, tag="read.updated"):
+    marker: ReadMarker
+
+
+class TypingStarted(msgspec.Struct, frozen=True, kw_only=True, tag="typing.started"):
+    """From a channel to those who look at it; not durable."""
+
+    channel: ChannelId
+    user: UserId
+
+
+Passing = ChannelAdded | ChannelRemoved | ReadUpdated | TypingStarted
