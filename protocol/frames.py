@@ -1,0 +1,593 @@
+"""Every object, command, event and control of the wire, and nothing else; the one place that
+names a wire field.
+
+A field that is None or equal to its default is left out. What clients send refuses unknown
+fields; what servers send may grow, so clients ignore fields they do not know. The tables at the
+end (COMMANDS, EVENTS, CONTROLS) are what the codec decodes by and the reference is made from.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct, field
+
+from streamhub.protocol.problems import PROBLEMS
+from streamhub.protocol.scalars import (
+    DEFAULT_PAGE,
+    MAX_CHANNELS,
+    MAX_FOCUS_CHANNELS,
+    MAX_FOCUS_USERS,
+    MAX_USERS,
+    ChannelId,
+    CommandNumber,
+    Count,
+    Cursor,
+    Duration,
+    FileId,
+    MessageId,
+    Name,
+    PageSize,
+    Rev,
+    Seq,
+    SessionId,
+    Text,
+    Timestamp,
+    Token,
+    Topic,
+    UserId,
+)
+
+API: Final = 1
+"""`hello.api`: raised by every addition."""
+
+ChannelKind = Literal["channel", "direct", "group"]
+Visibility = Literal["public", "private"]
+Role = Annotated[str, Meta(description="owner, moderator or member; more may come")]
+
+
+class Outgoing(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a server sends."""
+
+
+class Incoming(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a client sends."""
+
+
+# Objects
+
+
+class UserObject(Outgoing, frozen=True, kw_only=True):
+    """A person or bot. `handle` is what `@` mentions use, `name` is for display."""
+
+    id: UserId
+    handle: str
+    name: str
+
+
+class Entity(Outgoing, frozen=True, kw_only=True):
+    """A stretch of a message's text with a meaning. Offset and length count code points."""
+
+    type: str
+    offset: Count
+    length: Count
+    user: UserId | None = None
+
+
+class MessageObject(Outgoing, frozen=True, kw_only=True):
+    """A message, always whole; the one with the larger `rev` replaces the other.
+
+    `seq` numbers the channel's messages densely; `nth` is the number of the last message up to
+    this one that counts as unread. A deleted message keeps its place and loses its text.
+    """
+
+    id: MessageId
+    channel: ChannelId
+    seq: Seq
+    nth: Count
+    rev: Rev
+    author: UserId
+    text: str | None = None
+    entities: tuple[Entity, ...] = ()
+    thread: MessageId | None = None
+    files: tuple[FileId, ...] = ()
+    created_at: Timestamp
+    edited_at: Timestamp | None = None
+    deleted: bool = False
+
+
+class MemberObject(Outgoing, frozen=True, kw_only=True):
+    """A user's place in a channel. `left` marks one who is no longer there."""
+
+    user: UserId
+    role: Role
+    joined_at: Timestamp
+    left: bool = False
+    rev: Rev
+
+
+class ChannelObject(Outgoing, frozen=True, kw_only=True):
+    """A channel's own properties. Direct and group conversations have no name."""
+
+    id: ChannelId
+    kind: ChannelKind
+    name: str | None = None
+    topic: str | None = None
+    visibility: Visibility
+    archived: bool = False
+    created_at: Timestamp
+    created_by: UserId
+    rev: Rev
+
+
+class ChannelOverview(Outgoing, frozen=True, kw_only=True):
+    """A channel as one of its members sees it: where it stands, and how far they have read."""
+
+    id: ChannelId
+    kind: ChannelKind
+    name: str | None = None
+    role: Role
+    rev: Rev
+    last_seq: Count
+    nth: Count
+    read_seq: Count
+    read_nth: Count
+    unread: Count
+    mentions: Count
+
+
+class Problem(Outgoing, frozen=True, kw_only=True):
+    """Why something was refused: RFC 9457 with a stable `code`. Made by `problem`."""
+
+    code: str
+    title: str
+    status: int
+    detail: str | None = None
+    field: str | None = None
+    retry_after_ms: Duration | None = None
+    request_id: str | None = None
+
+
+def problem(
+    code: str,
+    detail: str | None = None,
+    *,
+    field: str | None = None,
+    retry_after_ms: int | None = None,
+    request_id: str | None = None,
+) -> Problem:
+    """The problem of a code in `PROBLEMS`, with its status and title. KeyError for any other."""
+    kind = PROBLEMS[code]
+    return Problem(
+        code=code,
+        title=kind.title,
+        status=kind.status,
+        detail=detail or None,
+        field=field,
+        retry_after_ms=retry_after_ms,
+        request_id=request_id,
+    )
+
+
+# What commands carry
+
+
+class ChannelCommand(Incoming, frozen=True, kw_only=True):
+    """A command about one channel."""
+
+    channel: ChannelId
+
+
+class ChannelCreate(Incoming, frozen=True, kw_only=True):
+    name: Name
+    visibility: Visibility
+    topic: Topic | None = None
+
+
+class ChannelGet(ChannelCommand, frozen=True, kw_only=True):
+    pass
+
+
+class ChannelList(Incoming, frozen=True, kw_only=True):
+    cursor: Cursor | None = None
+    limit: PageSize = DEFAULT_PAGE
+
+
+class ChannelJoin(ChannelCommand, frozen=True, kw_only=True):
+    pass
+
+
+class ChannelLeave(ChannelCommand, frozen=True, kw_only=True):
+    pass
+
+
+class ChannelSync(ChannelCommand, frozen=True, kw_only=True):
+    rev: Rev
+
+
+class ChannelRead(ChannelCommand, frozen=True, kw_only=True):
+    seq: Seq
+
+
+class MemberAdd(ChannelCommand, frozen=True, kw_only=True):
+    users: Annotated[tuple[UserId, ...], Meta(min_length=1, max_length=MAX_USERS)]
+
+
+class MemberRemove(ChannelCommand, frozen=True, kw_only=True):
+    users: Annotated[tuple[UserId, ...], Meta(min_length=1, max_length=MAX_USERS)]
+
+
+class MemberList(ChannelCommand, frozen=True, kw_only=True):
+    cursor: Cursor | None = None
+    limit: PageSize = DEFAULT_PAGE
+
+
+class MessageSend(ChannelCommand, frozen=True, kw_only=True):
+    text: Text
+
+
+class MessageGet(ChannelCommand, frozen=True, kw_only=True):
+    message: MessageId
+
+
+class MessageHistory(ChannelCommand, frozen=True, kw_only=True):
+    """At most one of `before`, `after`, `around`; without one: the newest."""
+
+    before: Seq | None = None
+    after: Count | None = None
+    around: Seq | None = None
+    limit: PageSize = DEFAULT_PAGE
+
+    def __post_init__(self) -> None:
+        if sum(place is not None for place in (self.before, self.after, self.around)) > 1:
+            raise ValueError("give at most one of before, after and around")
+
+
+class TypingStart(ChannelCommand, frozen=True, kw_only=True):
+    pass
+
+
+class Focus(Incoming, frozen=True, kw_only=True):
+    """What is on screen: typing and presence are sent only for these. Replaces the last focus."""
+
+    channels: Annotated[tuple[ChannelId, ...], Meta(max_length=MAX_FOCUS_CHANNELS)] = ()
+    users: Annotated[tuple[UserId, ...], Meta(max_length=MAX_FOCUS_USERS)] = ()
+
+
+# What replies carry
+
+
+class Done(Outgoing, frozen=True, kw_only=True):
+    """It is done; there is nothing more to say."""
+
+
+class Receipt(Outgoing, frozen=True, kw_only=True):
+    """The numbers a committed message got."""
+
+    id: MessageId
+    seq: Seq
+    nth: Count
+    rev: Rev
+    created_at: Timestamp
+
+
+class Members(Outgoing, frozen=True, kw_only=True):
+    """The members a command changed, as they are now."""
+
+    members: tuple[MemberObject, ...]
+
+
+class ChannelPage(Outgoing, frozen=True, kw_only=True):
+    """`next_cursor` is missing on the last page."""
+
+    items: tuple[ChannelObject, ...]
+    next_cursor: str | None = None
+
+
+class MemberPage(Outgoing, frozen=True, kw_only=True):
+    """`next_cursor` is missing on the last page."""
+
+    items: tuple[MemberObject, ...]
+    next_cursor: str | None = None
+
+
+class History(Outgoing, frozen=True, kw_only=True):
+    """Messages in `seq` order, as of `rev`."""
+
+    items: tuple[MessageObject, ...]
+    has_before: bool
+    has_after: bool
+    rev: Rev
+
+
+# What events carry; some are replies too
+
+
+class MessageEvent(Outgoing, frozen=True, kw_only=True):
+    """The whole message as it is now."""
+
+    message: MessageObject
+
+
+class MemberEvent(Outgoing, frozen=True, kw_only=True):
+    """Members as they are now."""
+
+    channel: ChannelId
+    members: tuple[MemberObject, ...]
+
+
+class ChannelEvent(Outgoing, frozen=True, kw_only=True):
+    """The channel as it is now."""
+
+    channel: ChannelObject
+
+
+class ChannelAdded(Outgoing, frozen=True, kw_only=True):
+    """A channel the user now belongs to."""
+
+    channel: ChannelOverview
+
+
+class ChannelRef(Outgoing, frozen=True, kw_only=True):
+    """Names a channel and says nothing else of it."""
+
+    channel: ChannelId
+
+
+class SyncPage(Outgoing, frozen=True, kw_only=True):
+    """What changed after `from` up to `to`, as state: upsert it, then hold `to`.
+
+    `more`: another page follows (as an event), or ask again from `to` (as a reply). `reset` comes
+    only in a reply and means what `sync.reset` means: drop the copy, page by history from `to`.
+    """
+
+    channel: ChannelId
+    from_rev: Rev = field(name="from")
+    to_rev: Rev = field(name="to")
+    messages: tuple[MessageObject, ...]
+    members: tuple[MemberObject, ...]
+    info: ChannelObject | None = None
+    more: bool
+    reset: bool = False
+
+
+class SyncReset(Outgoing, frozen=True, kw_only=True):
+    """Too far behind, or another epoch: drop the copy of the channel and page by history."""
+
+    channel: ChannelId
+    rev: Rev
+
+
+class ReadState(Outgoing, frozen=True, kw_only=True):
+    """How far the user has read. Counts are absolute; `unread` is the channel's nth - read_nth."""
+
+    channel: ChannelId
+    read_seq: Count
+    read_nth: Count
+    unread: Count
+    mentions: Count
+
+
+class Typing(Outgoing, frozen=True, kw_only=True):
+    """Somebody is typing; it is over after 5 s without another."""
+
+    channel: ChannelId
+    user: UserId
+
+
+class AuthExpiring(Outgoing, frozen=True, kw_only=True):
+    """The token runs out: send `auth` with a new one on the same socket."""
+
+    in_ms: Duration
+
+
+class ServerNotice(Outgoing, frozen=True, kw_only=True):
+    """Words from the operator, to be shown."""
+
+    text: str
+
+
+# Controls
+
+
+class Hello(Outgoing, frozen=True, kw_only=True):
+    """The server's first frame. `wait_ms`: send `auth` only after that long."""
+
+    api: int
+    epoch: Count
+    heartbeat_ms: Duration
+    auth_timeout_ms: Duration
+    max_frame_bytes: Count
+    features: tuple[str, ...]
+    wait_ms: Duration
+
+
+class ClientInfo(Incoming, frozen=True, kw_only=True):
+    name: Name
+    version: Name
+
+
+class Since(Incoming, frozen=True, kw_only=True):
+    """What a returning client holds: the rev of each channel, under the epoch it came from."""
+
+    epoch: Count
+    channels: Annotated[dict[ChannelId, Rev], Meta(max_length=MAX_CHANNELS)]
+
+
+class Auth(Incoming, frozen=True, kw_only=True):
+    """Who is there. Again on an open socket: a new token of the same user, without `since`."""
+
+    token: Token
+    client: ClientInfo | None = None
+    since: Since | None = None
+
+
+class NotificationCounts(Outgoing, frozen=True, kw_only=True):
+    unread: Count
+
+
+class Limits(Outgoing, frozen=True, kw_only=True):
+    """What the server enforces, so that a client need not find out."""
+
+    text_length: int
+    channels: int
+    unanswered: int
+    commands_per_s: int
+    commands_burst: int
+    typing_ms: Duration
+
+
+class Ready(Outgoing, frozen=True, kw_only=True):
+    """The socket is open. Channels with missed changes follow by `sync.page` or `sync.reset`."""
+
+    session: SessionId
+    user: UserObject
+    channels: tuple[ChannelOverview, ...]
+    notifications: NotificationCounts
+    limits: Limits
+
+
+class Ping(Incoming, frozen=True, kw_only=True):
+    """Sent after `heartbeat_ms` without sending anything."""
+
+
+class Pong(Outgoing, frozen=True, kw_only=True):
+    """The answer to `ping`."""
+
+
+class Drain(Outgoing, frozen=True, kw_only=True):
+    """Reconnect after this long; it differs from client to client."""
+
+    after_ms: Duration
+
+
+# Frames
+
+
+class Command(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`i` is chosen by the client and comes back in the reply. `body` is COMMANDS[name].body."""
+
+    name: str = field(name="c")
+    i: CommandNumber
+    body: Incoming = field(name="d")
+    key: str | None = field(name="k", default=None)
+
+
+class Reply(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The one answer to command `i`: a body of COMMANDS[name].reply, or a problem.
+
+    As decoded by a client the body is plain data, since only the client knows what it asked:
+    `reply_body` gives it its type.
+    """
+
+    i: int = field(name="r")
+    body: object = field(name="d", default=None)
+    problem: Problem | None = field(name="e", default=None)
+
+
+class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that happened. Durable channel events have a `rev`; `key` is the author's own."""
+
+    name: str = field(name="t")
+    rev: int | None = None
+    body: Outgoing = field(name="d")
+    key: str | None = field(name="k", default=None)
+
+
+ClientFrame = Command | Auth | Ping
+ServerFrame = Reply | Event | Hello | Ready | Pong | Drain | Problem
+
+
+# Tables
+
+
+class CommandSpec(Struct, frozen=True):
+    """`keyed`: it makes something new, so a client that may send it twice must give a key."""
+
+    body: type[Incoming]
+    reply: type[Outgoing]
+    summary: str
+    keyed: bool = False
+
+
+EventKind = Literal["channel", "sync", "inbox", "ephemeral"]
+
+
+class EventSpec(Struct, frozen=True):
+    """Kinds: `channel` events are durable and carry `rev`; `sync` brings what was missed; `inbox`
+    is absolute state that is safe to lose; `ephemeral` is worth nothing a moment later."""
+
+    body: type[Outgoing]
+    kind: EventKind
+    summary: str
+
+    @property
+    def durable(self) -> bool:
+        return self.kind == "channel"
+
+
+COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
+    {
+        "channel.create": CommandSpec(
+            ChannelCreate, ChannelObject, "Make a channel and become its owner.", keyed=True
+        ),
+        "channel.get": CommandSpec(ChannelGet, ChannelObject, "One channel you may see."),
+        "channel.list": CommandSpec(
+            ChannelList, ChannelPage, "The public channels and those you belong to, by pages."
+        ),
+        "channel.join": CommandSpec(ChannelJoin, ChannelObject, "Join a public channel."),
+        "channel.leave": CommandSpec(ChannelLeave, Done, "Leave a channel."),
+        "channel.sync": CommandSpec(
+            ChannelSync, SyncPage, "What changed since the rev you hold: after a hole or a doubt."
+        ),
+        "channel.read": CommandSpec(
+            ChannelRead, ReadState, "Everything up to `seq` is read. Never goes back."
+        ),
+        "member.add": CommandSpec(MemberAdd, Members, "Bring users into a channel.", keyed=True),
+        "member.remove": CommandSpec(MemberRemove, Members, "Take users out of a channel."),
+        "member.list": CommandSpec(MemberList, MemberPage, "Who is in a channel, by pages."),
+        "message.send": CommandSpec(
+            MessageSend, Receipt, "Post a message. The reply means it is committed.", keyed=True
+        ),
+        "message.get": CommandSpec(MessageGet, MessageObject, "One message of a channel."),
+        "message.history": CommandSpec(
+            MessageHistory, History, "Messages before, after or around a seq; else the newest."
+        ),
+        "typing.start": CommandSpec(
+            TypingStart, Done, "You are typing; at most one per 3 s and channel."
+        ),
+        "focus": CommandSpec(Focus, Done, "Say what is on screen."),
+    }
+)
+
+EVENTS: Final[Mapping[str, EventSpec]] = MappingProxyType(
+    {
+        "message.created": EventSpec(MessageEvent, "channel", "A message was posted."),
+        "member.joined": EventSpec(MemberEvent, "channel", "Users came in."),
+        "member.left": EventSpec(MemberEvent, "channel", "Users left or were taken out."),
+        "channel.updated": EventSpec(ChannelEvent, "channel", "Its properties changed."),
+        "rev.skipped": EventSpec(
+            ChannelRef, "channel", "A change you may not see: only its rev counts."
+        ),
+        "sync.page": EventSpec(SyncPage, "sync", "What you missed."),
+        "sync.reset": EventSpec(SyncReset, "sync", "You missed too much."),
+        "channel.added": EventSpec(ChannelAdded, "inbox", "You now belong to a channel."),
+        "channel.removed": EventSpec(ChannelRef, "inbox", "You no longer belong to a channel."),
+        "read.updated": EventSpec(ReadState, "inbox", "You read on, in another session."),
+        "typing.started": EventSpec(Typing, "ephemeral", "Somebody types."),
+        "auth.expiring": EventSpec(AuthExpiring, "ephemeral", "Renew your token."),
+        "server.notice": EventSpec(ServerNotice, "ephemeral", "The operator says something."),
+    }
+)
+
+CONTROLS: Final[Mapping[str, type[Incoming] | type[Outgoing]]] = MappingProxyType(
+    {
+        "hello": Hello,
+        "auth": Auth,
+        "ready": Ready,
+        "ping": Ping,
+        "pong": Pong,
+        "drain": Drain,
+        "error": Problem,
+    }
+)
