@@ -5,7 +5,7 @@ right. Every answer is one of `Answer`; a problem travels as `Problem` and becom
 the asking side raises.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -146,6 +146,19 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
 
 
 Answer = Receipt | MembersChanged | Marked | Done | Problem
+
+MOVED: Final = Problem(code="moved", detail="ask its new owner", retry_after_ms=50, again=True)
+AWAY: Final = Problem(
+    code="unavailable", detail="nobody answers for it at the moment", retry_after_ms=500, again=True
+)
+OVERLOADED: Final = Problem(
+    code="overloaded", detail="too many messages wait for it", retry_after_ms=200, again=True
+)
+UNKNOWN: Final = Problem(
+    code="unknown", detail="send again with the same key", retry_after_ms=100, again=True
+)
+NOT_FOUND: Final = Problem(code="not_found", detail="there is no such thing, or not for you")
+BROKEN: Final = Problem(code="internal", detail="the request failed on the server")
 
 
 # -- what an inbox publishes to its user's sessions: absolute state, safe to lose ----------------

@@ -1,0 +1,247 @@
+"""The actor that orders one channel's changes and publishes them."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Final
+
+from streamhub.actors.context import Context, Token
+from streamhub.actors.ring import Ring, RingBudget
+from streamhub.domain.channels import (
+    Committed,
+    JoinDraft,
+    LeaveDraft,
+    Loaded,
+    MembersJoined,
+    MembersLeft,
+    MessageCreated,
+    MessageDraft,
+    NotStored,
+    Repeated,
+)
+from streamhub.domain.envelopes import Standing, Topic
+from streamhub.domain.errors import Refused
+from streamhub.domain.ids import MESSAGE, MessageId, UserId
+from streamhub.domain.membership import (
+    check_may_add,
+    check_may_listen,
+    check_may_post,
+    check_may_remove,
+)
+from streamhub.domain.messages import (
+    MOVED,
+    UNKNOWN,
+    AddMembers,
+    MembersChanged,
+    Post,
+    Problem,
+    Receipt,
+    RemoveMembers,
+    TakeHint,
+    Typing,
+    TypingStarted,
+    inbox_actor,
+)
+
+_RECENT_LIMIT: Final = 512
+
+Identity = tuple[UserId, str]
+
+
+class ChannelActor:
+    """Orders one channel's changes and publishes them to the hosts that listen.
+
+    One owner per channel; an older one is fenced by its term at its next commit. An answer to
+    Post means the message is committed. No answer means unknown: send again with the same key.
+    Nobody sees a number, a text or a member that is not committed.
+    """
+
+    def __init__(self, loaded: Loaded, budget: RingBudget) -> None:
+        self._channel = loaded.channel
+        self._head = loaded.head
+        self._members = {member.user: member for member in loaded.members}
+        self._ring = Ring(budget, loaded.head.rev)
+        self._recent: OrderedDict[Identity, tuple[bytes, Receipt]] = OrderedDict()
+        self._pending: dict[Identity, tuple[bytes, list[Token]]] = {}
+
+    def handle(self, message: Any, ctx: Context) -> None:
+        self._handlers[type(message)](self, message, ctx)
+
+    def closed(self) -> None:
+        self._ring.clear()
+
+    def standing(self, topic: Topic, since: int) -> Standing:
+        """Where the channel stands, for a listener that holds `since`."""
+        changes = self._ring.after(since)
+        return Standing(topic=topic, term=self._head.term, rev=self._head.rev, changes=changes)
+
+    # -- commands: decide -------------------------------------------------------------------
+
+    def on_post(self, post: Post, ctx: Context) -> None:
+        check_may_post(self._channel, self._members, post.author)
+        identity = (post.author, post.key)
+        if first := self._recent.get(identity):
+            _check_same(first[0], post.digest)
+            ctx.reply(first[1])
+            return
+        if waiting := self._pending.get(identity):
+            _check_same(waiting[0], post.digest)
+            waiting[1].append(ctx.take_reply())
+            return
+        self._pending[identity] = (post.digest, [ctx.take_reply()])
+        draft = MessageDraft(
+            channel=self._channel.id,
+            term=self._head.term,
+            id=MessageId(ctx.new_id(MESSAGE)),
+            author=post.author,
+            key=post.key,
+            digest=post.digest,
+            text=post.text,
+            created_at=ctx.now_ms,
+            mentions=post.mentions,
+            thread=post.thread,
+            files=post.files,
+            counts=post.counts,
+        )
+        ctx.store(
+            draft,
+            then=lambda outcome, ctx: self.on_posted(identity, outcome, ctx),
+            failed=lambda failure, ctx: self.on_not_posted(identity, failure, ctx),
+        )
+
+    def on_add(self, add: AddMembers, ctx: Context) -> None:
+        check_may_add(self._channel, self._members, add.by, add.users)
+        users = tuple(user for user in dict.fromkeys(add.users) if user not in self._members)
+        if not users:
+            ctx.reply(MembersChanged(rev=self._head.rev, members=()))
+            return
+        draft = JoinDraft(
+            channel=self._channel.id,
+            term=self._head.term,
+            users=users,
+            role=add.role,
+            at=ctx.now_ms,
+            floor_seq=0 if self._channel.visibility == "public" else None,
+        )
+        self._store_members(draft, ctx)
+
+    def on_remove(self, remove: RemoveMembers, ctx: Context) -> None:
+        check_may_remove(self._channel, self._members, remove.by, remove.users)
+        users = tuple(user for user in dict.fromkeys(remove.users) if user in self._members)
+        if not users:
+            ctx.reply(MembersChanged(rev=self._head.rev, members=()))
+            return
+        draft = LeaveDraft(
+            channel=self._channel.id, term=self._head.term, users=users, at=ctx.now_ms
+        )
+        self._store_members(draft, ctx)
+
+    def on_typing(self, typing: Typing, ctx: Context) -> None:
+        check_may_listen(self._channel, self._members, typing.user)
+        ctx.publish(TypingStarted(channel=self._channel.id, user=typing.user))
+
+    # -- commits: apply ---------------------------------------------------------------------
+
+    def on_posted(self, identity: Identity, outcome: Committed | Repeated, ctx: Context) -> None:
+        digest, tokens = self._pending.pop(identity)
+        if isinstance(outcome, Repeated):
+            message, first_digest = outcome.message, outcome.digest
+        else:
+            message, first_digest = _message(outcome), digest
+        receipt = Receipt(
+            id=message.id,
+            seq=message.seq,
+            nth=message.nth,
+            rev=message.rev,
+            created_at=message.created_at,
+        )
+        self._remember(identity, first_digest, receipt)
+        answer = receipt if first_digest == digest else _KEY_REUSED
+        for token in tokens:
+            ctx.answer(token, answer)
+        if isinstance(outcome, Committed):
+            self._commit(outcome, ctx)
+
+    def on_not_posted(self, identity: Identity, failure: NotStored, ctx: Context) -> None:
+        _, tokens = self._pending.pop(identity)
+        for token in tokens:
+            ctx.answer(token, _PROBLEMS[failure.reason])
+        self._give_up(failure, ctx)
+
+    def on_members_changed(self, token: Token, outcome: Committed, ctx: Context) -> None:
+        change = outcome.change
+        if isinstance(change, MembersJoined):
+            self._members.update((member.user, member) for member in change.members)
+        elif isinstance(change, MembersLeft):
+            for member in change.members:
+                self._members.pop(member.user, None)
+        else:
+            raise TypeError(f"a membership draft became {type(change).__name__}")
+        ctx.answer(token, MembersChanged(rev=outcome.head.rev, members=change.members))
+        if change.members:
+            self._commit(outcome, ctx)
+
+    def on_members_not_changed(self, token: Token, failure: NotStored, ctx: Context) -> None:
+        ctx.answer(token, _PROBLEMS[failure.reason])
+        self._give_up(failure, ctx)
+
+    # -- private ----------------------------------------------------------------------------
+
+    def _store_members(self, draft: JoinDraft | LeaveDraft, ctx: Context) -> None:
+        token = ctx.take_reply()
+
+        def then(outcome: Committed | Repeated, ctx: Context) -> None:
+            assert isinstance(outcome, Committed)  # membership has no keys to repeat
+            self.on_members_changed(token, outcome, ctx)
+
+        def failed(failure: NotStored, ctx: Context) -> None:
+            self.on_members_not_changed(token, failure, ctx)
+
+        ctx.store(draft, then, failed)
+
+    def _commit(self, outcome: Committed, ctx: Context) -> None:
+        """The answers are on their way; now the change becomes everybody's."""
+        self._head = outcome.head
+        self._ring.append(outcome.change)
+        ctx.publish(outcome.change, term=self._head.term)
+        for hint in outcome.hints:
+            ctx.tell(inbox_actor(hint.user), TakeHint(hint=hint))
+
+    def _remember(self, identity: Identity, digest: bytes, receipt: Receipt) -> None:
+        self._recent[identity] = (digest, receipt)
+        if len(self._recent) > _RECENT_LIMIT:
+            self._recent.popitem(last=False)
+
+    def _give_up(self, failure: NotStored, ctx: Context) -> None:
+        """What is known here may be out of date: the next message loads the channel again."""
+        if failure.reason != "refused":
+            ctx.drop()
+
+    _handlers: Final[dict[type, Callable[["ChannelActor", Any, Context], None]]] = {
+        Post: on_post,
+        AddMembers: on_add,
+        RemoveMembers: on_remove,
+        Typing: on_typing,
+    }
+
+
+_KEY_REUSED: Final = Problem(
+    code="key_reused", detail="the key was used before for another message", field="k"
+)
+_PROBLEMS: Final = {
+    "stale": MOVED,
+    "unknown": UNKNOWN,
+    "unavailable": Problem(
+        code="unavailable", detail="the database is away", retry_after_ms=500, again=True
+    ),
+    "refused": Problem(code="bad_request", detail="the database cannot store this message"),
+}
+
+
+def _check_same(first: bytes, digest: bytes) -> None:
+    if first != digest:
+        raise Refused(_KEY_REUSED.code, _KEY_REUSED.detail, field=_KEY_REUSED.field)
+
+
+def _message(outcome: Committed) -> Any:
+    assert isinstance(outcome.change, MessageCreated)
+    return outcome.change.message
