@@ -1,0 +1,1 @@
+"""SQL that is too long for a module's top, and the migrations."""
