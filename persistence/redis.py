@@ -1,0 +1,80 @@
+"""Redis or Valkey: the client, and rate limits over all hosts.
+
+Losing all of Redis loses no data and lets nobody in.
+"""
+
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, cast
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from streamhub.domain.errors import TryAgain
+
+TIMEOUT_S: Final = 2.0
+RETRY_AFTER_MS: Final = 1000
+
+# KEYS[1] holds the microsecond at which the key's burst is whole again (GCRA's TAT).
+# ARGV: microseconds per admission, burst. Redis's own clock: hosts need not agree on the time.
+_TAKE: Final = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local each, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
+local whole_at = tonumber(redis.call('GET', KEYS[1]) or now)
+-- Later than a full burst from now is only possible when the clock was set back.
+whole_at = math.max(now, math.min(whole_at, now + each * burst))
+local wait = whole_at + each - each * burst - now
+if wait > 0 then return math.ceil(wait / 1000) end
+whole_at = whole_at + each
+redis.call('SET', KEYS[1], string.format('%d', whole_at),
+           'PX', math.ceil((whole_at - now) / 1000))
+return 0
+"""
+
+
+def open_redis(url: str) -> Redis:
+    """A client for `url` (redis://, rediss:// or unix://). It connects on first use.
+
+    Raises ValueError for a URL that is none of these.
+    """
+    return Redis.from_url(
+        url,
+        socket_timeout=TIMEOUT_S,
+        socket_connect_timeout=TIMEOUT_S,
+        health_check_interval=30,
+        # One new connection at once when an idle one had gone, then fail fast.
+        retry=Retry(NoBackoff(), 1),
+    )
+
+
+async def ping(client: Redis) -> None:
+    """Raises TryAgain("unavailable") when Redis does not answer."""
+    async with _translated():
+        await client.ping()
+
+
+class RedisLimiter:
+    """Implements Limiter by one script call, which Redis runs alone."""
+
+    def __init__(self, client: Redis, *, prefix: str = "limit:") -> None:
+        self._script = client.register_script(_TAKE)
+        self._prefix = prefix
+
+    async def take(self, key: str, rate: float, burst: int) -> int:
+        each_us = math.ceil(1_000_000 / rate)
+        async with _translated():
+            answer = await self._script(keys=[self._prefix + key], args=[each_us, burst])
+        return int(cast(int, answer))
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
+    except (RedisError, OSError, TimeoutError) as error:
+        detail = "The rate limits are away."
+        raise TryAgain("unavailable", detail, retry_after_ms=RETRY_AFTER_MS) from error
