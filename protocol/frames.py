@@ -2,8 +2,9 @@
 names a wire field.
 
 A field that is None or equal to its default is left out. What clients send refuses unknown
-fields; what servers send may grow, so clients ignore fields they do not know. The tables at the
-end (COMMANDS, EVENTS, CONTROLS) are what the codec decodes by and the reference is made from.
+fields; what servers send may grow, so clients ignore fields they do not know. The codec decodes
+by the tables at the end (COMMANDS, EVENTS, CLIENT_CONTROLS, SERVER_CONTROLS), and the reference
+is made from them.
 """
 
 from collections.abc import Mapping
@@ -495,7 +496,8 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 ClientFrame = Command | Auth | Ping
-ServerFrame = Reply | Event | Hello | Ready | Pong | Drain | Problem
+ServerControl = Hello | Ready | Pong | Drain | Problem
+ServerFrame = Reply | Event | ServerControl
 
 
 # Tables
@@ -580,14 +582,10 @@ EVENTS: Final[Mapping[str, EventSpec]] = MappingProxyType(
     }
 )
 
-CONTROLS: Final[Mapping[str, type[Incoming] | type[Outgoing]]] = MappingProxyType(
-    {
-        "hello": Hello,
-        "auth": Auth,
-        "ready": Ready,
-        "ping": Ping,
-        "pong": Pong,
-        "drain": Drain,
-        "error": Problem,
-    }
+CLIENT_CONTROLS: Final[Mapping[str, type[Auth] | type[Ping]]] = MappingProxyType(
+    {"auth": Auth, "ping": Ping}
+)
+
+SERVER_CONTROLS: Final[Mapping[str, type[ServerControl]]] = MappingProxyType(
+    {"hello": Hello, "ready": Ready, "pong": Pong, "drain": Drain, "error": Problem}
 )
