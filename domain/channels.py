@@ -5,7 +5,7 @@ its `rev` is dense in its channel. Every change is also a row that remembers the
 reader who holds `rev` n gets all that came later by one indexed read.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, Literal, Protocol, TypeVar
 
 import msgspec
@@ -337,6 +337,10 @@ class ChannelStore(Protocol):
         limit: int = 50,
     ) -> History | None:
         """A page by seq: the newest without an anchor. At most one anchor is given."""
+        ...
+
+    async def heads(self, channels: Sequence[ChannelId]) -> Mapping[ChannelId, int]:
+        """The present rev of each of these channels; unknown ones are left out."""
         ...
 
     async def message(self, message: MessageId, user: UserId) -> Message | None: ...

@@ -1,0 +1,286 @@
+"""The actor of one connected client: what it has of each channel, and what it still lacks."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+import structlog
+
+from streamhub.domain.channels import Changes, ChannelStore, Overview
+from streamhub.domain.errors import StreamHubError
+from streamhub.domain.ids import ChannelId, SessionId, UserId
+from streamhub.domain.messages import ChannelAdded, ChannelRemoved, Passing, TypingStarted
+from streamhub.domain.sync import trimmed
+
+log = structlog.get_logger()
+
+PAGE_CHANGES: Final = 100
+PAGE_BYTES: Final = 64 * 1024
+RESET_AFTER: Final = 5000
+"""Changes behind from which paging by history is cheaper than replaying."""
+
+_RETRY_S: Final = 1.0
+
+
+class SlowReader(Exception):
+    """The client does not read what it is sent."""
+
+
+class Broadcast(Protocol):
+    """One event for many sockets, encoded once."""
+
+    @property
+    def event(self) -> object: ...
+
+    @property
+    def rev(self) -> int | None: ...
+
+
+class Socket(Protocol):
+    """The client's connection. Writing never waits."""
+
+    def unsent_bytes(self) -> int:
+        """What the transport holds and the client has not taken yet."""
+        ...
+
+    async def drained(self) -> None:
+        """Wait until there is room again. Raises SlowReader, ConnectionError."""
+        ...
+
+    def broadcast(self, event: Broadcast) -> None: ...
+
+    def page(self, channel: ChannelId, changes: Changes) -> None:
+        """What the client lacks of a channel, as state."""
+        ...
+
+    def reset(self, channel: ChannelId, rev: int) -> None:
+        """Tell the client to drop its copy: it holds `rev` from now on."""
+        ...
+
+    def passing(self, event: Passing) -> None:
+        """Something for this client alone."""
+        ...
+
+    def too_slow(self) -> None:
+        """Close it: `slow_consumer`."""
+        ...
+
+
+class Relay(Protocol):
+    """The host's relay, as a session uses it; see `transport.relay`."""
+
+    def enter(self, session: "SessionActor", channel: ChannelId, position: int) -> bool: ...
+    def settle(self, session: "SessionActor", channel: ChannelId, position: int) -> bool: ...
+    def lacks(self, channel: ChannelId, position: int) -> bool: ...
+    def fall_behind(self, session: "SessionActor", channel: ChannelId) -> None: ...
+    def leave(self, session: "SessionActor", channels: Sequence[ChannelId]) -> None: ...
+    def follow_inbox(self, session: "SessionActor") -> None: ...
+    def leave_inbox(self, session: "SessionActor") -> None: ...
+
+
+class SessionActor:
+    """One connected client, on the host that holds its socket.
+
+    Of each channel the client gets every change above what it has, once, in order: live while the
+    socket keeps up, else by pages from the store. At most `pause_bytes` and one page wait in the
+    socket; there is no other queue. What is ephemeral is dropped while the client lags.
+    """
+
+    __slots__ = (
+        "_behind",
+        "_channels",
+        "_closed",
+        "_focus",
+        "_lacking",
+        "_pause_bytes",
+        "_pulling",
+        "_relay",
+        "_socket",
+        "_store",
+        "id",
+        "user",
+    )
+
+    def __init__(
+        self,
+        session_id: SessionId,
+        user: UserId,
+        *,
+        socket: Socket,
+        relay: Relay,
+        store: ChannelStore,
+        pause_bytes: int,
+    ) -> None:
+        self.id = session_id
+        self.user = user
+        self._socket = socket
+        self._relay = relay
+        self._store = store
+        self._pause_bytes = pause_bytes
+        self._channels: list[ChannelId] = []
+        self._behind: dict[ChannelId, int] | None = None
+        self._lacking: dict[ChannelId, None] | None = None
+        self._focus: frozenset[ChannelId] = frozenset()
+        self._pulling: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @property
+    def channels(self) -> Sequence[ChannelId]:
+        return self._channels
+
+    @property
+    def lagging(self) -> bool:
+        """Whether it is pulling what it could not be sent live."""
+        return self._pulling is not None
+
+    # -- beginning and end ------------------------------------------------------------------
+
+    def start(self, overviews: Sequence[Overview], since: Mapping[ChannelId, int] | None) -> None:
+        """After `ready` was written. A returning client holds `since`; None is another epoch's:
+        its copies are worth nothing."""
+        self._relay.follow_inbox(self)
+        present = set()
+        for overview in overviews:
+            channel, rev = overview.channel.id, overview.head.rev
+            present.add(channel)
+            held = rev if since is None else since.get(channel, rev)
+            if held > rev:
+                self._socket.reset(channel, rev)
+                held = rev
+            self._enter(channel, held, lacks=held < rev)
+        for channel in since or ():
+            if channel not in present:
+                self._socket.passing(ChannelRemoved(channel=channel))
+
+    def close(self) -> None:
+        """The socket is gone."""
+        self._closed = True
+        self._relay.leave_inbox(self)
+        self._relay.leave(self, self._channels)
+        self._channels = []
+        if self._pulling is not None:
+            self._pulling.cancel()
+
+    def focus(self, channels: Sequence[ChannelId]) -> None:
+        """What is on screen: ephemeral events come only for these."""
+        self._focus = frozenset(channels)
+
+    # -- from the relay ---------------------------------------------------------------------
+
+    def take(self, channel: ChannelId, broadcast: Broadcast) -> None:
+        """A durable change that follows what the client has: the hot path."""
+        if self._socket.unsent_bytes() <= self._pause_bytes:
+            self._socket.broadcast(broadcast)
+        else:
+            assert broadcast.rev is not None
+            self._relay.fall_behind(self, channel)
+            self.fall_behind(channel, broadcast.rev - 1)
+            self._lack(channel)
+
+    def fall_behind(self, channel: ChannelId, position: int) -> None:
+        if self._behind is None:
+            self._behind = {}
+        self._behind[channel] = position
+
+    def stands(self, channel: ChannelId, rev: int) -> None:
+        if self._behind is None or (position := self._behind.get(channel)) is None:
+            return
+        if position < rev:
+            self._lack(channel)
+        else:
+            self._settle(channel, position)
+
+    def left(self, channel: ChannelId) -> None:
+        self._forget(channel)
+
+    def pass_on(self, broadcast: Broadcast) -> None:
+        event = broadcast.event
+        if isinstance(event, TypingStarted):
+            if event.channel not in self._focus or event.user == self.user:
+                return
+            if self._socket.unsent_bytes() > self._pause_bytes:
+                return
+        if isinstance(event, ChannelRemoved):
+            self._relay.leave(self, [event.channel])
+            self._forget(event.channel)
+        self._socket.broadcast(broadcast)
+        if isinstance(event, ChannelAdded) and event.overview.channel.id not in self._channels:
+            self._enter(event.overview.channel.id, event.overview.head.rev, lacks=False)
+
+    # -- private ----------------------------------------------------------------------------
+
+    def _enter(self, channel: ChannelId, position: int, *, lacks: bool) -> None:
+        self._channels.append(channel)
+        if self._relay.enter(self, channel, position):
+            return
+        self.fall_behind(channel, position)
+        if lacks or self._relay.lacks(channel, position):
+            self._lack(channel)
+
+    def _forget(self, channel: ChannelId) -> None:
+        if channel in self._channels:
+            self._channels.remove(channel)
+        if self._behind is not None:
+            self._behind.pop(channel, None)
+        if self._lacking is not None:
+            self._lacking.pop(channel, None)
+
+    def _settle(self, channel: ChannelId, position: int) -> bool:
+        if not self._relay.settle(self, channel, position):
+            return False
+        if self._behind is not None:
+            self._behind.pop(channel, None)
+        return True
+
+    def _lack(self, channel: ChannelId) -> None:
+        if self._lacking is None:
+            self._lacking = {}
+        self._lacking[channel] = None
+        if self._pulling is None and not self._closed:
+            self._pulling = asyncio.ensure_future(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        """Pull, channel by channel and page by page, as fast as the client reads."""
+        try:
+            while self._lacking:
+                await self._socket.drained()
+                channel = next(iter(self._lacking))
+                try:
+                    await self._pull(channel)
+                except StreamHubError as error:
+                    log.info("session.pull_failed", session=self.id, error=error.code)
+                    await asyncio.sleep(_RETRY_S)
+        except SlowReader:
+            self._socket.too_slow()
+        except ConnectionError:
+            pass  # whoever reads the socket has noticed
+        finally:
+            self._pulling = None
+            self._lacking = self._lacking or None
+            self._behind = self._behind or None
+
+    async def _pull(self, channel: ChannelId) -> None:
+        """One page of one channel."""
+        position = (self._behind or {}).get(channel)
+        if position is None:
+            (self._lacking or {}).pop(channel, None)
+            return
+        changes = await self._store.changes(channel, self.user, position, PAGE_CHANGES)
+        if self._closed or self._lacking is None or channel not in self._lacking:
+            return
+        if changes is None:
+            self._relay.leave(self, [channel])
+            self._forget(channel)
+            self._socket.passing(ChannelRemoved(channel=channel))
+            return
+        if changes.behind > RESET_AFTER:
+            position, more = changes.since + changes.behind, False
+            self._socket.reset(channel, position)
+        else:
+            page = trimmed(changes, PAGE_BYTES)
+            position, more = page.to, page.more
+            if position > page.since:
+                self._socket.page(channel, page)
+        self.fall_behind(channel, position)
+        if self._settle(channel, position) or not (more or self._relay.lacks(channel, position)):
+            self._lacking.pop(channel, None)

@@ -1,0 +1,38 @@
+"""Cutting what a reader lacks into pages that fit a socket."""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from streamhub.domain.channels import Changes, Member, Message
+
+_MESSAGE_BYTES: Final = 250
+_MEMBER_BYTES: Final = 120
+
+
+def trimmed(changes: Changes, limit_bytes: int) -> Changes:
+    """The first part of `changes` of about `limit_bytes`, at least one change, whole revs only."""
+    rows: list[Message | Member] = [*changes.messages, *changes.members]
+    rows.sort(key=lambda row: row.rev)
+    size, to = 0, changes.since
+    for at, row in enumerate(rows):
+        size += _size_bytes(row)
+        if size > limit_bytes and row.rev > to and at:
+            break
+        to = row.rev
+    else:
+        return changes
+    return replace(
+        changes,
+        to=to,
+        messages=tuple(m for m in changes.messages if m.rev <= to),
+        members=tuple(m for m in changes.members if m.rev <= to),
+        channel=changes.channel if changes.channel and changes.channel.rev <= to else None,
+        more=True,
+    )
+
+
+def _size_bytes(row: Message | Member) -> int:
+    if isinstance(row, Message):
+        return _MESSAGE_BYTES + len(row.text.encode())
+    return _MEMBER_BYTES

@@ -1,0 +1,145 @@
+"""From the values of the domain to the objects of the wire, each in one place."""
+
+from streamhub.domain import channels, messages
+from streamhub.domain.channels import Overview, ReadMarker
+from streamhub.protocol import frames
+
+
+def message_object(message: channels.Message) -> frames.MessageObject:
+    deleted = message.deleted_at is not None
+    return frames.MessageObject(
+        id=message.id,
+        channel=message.channel,
+        seq=message.seq,
+        nth=message.nth,
+        rev=message.rev,
+        author=message.author,
+        text=None if deleted else message.text,
+        entities=tuple(
+            frames.Entity(type="mention", offset=m.offset, length=m.length, user=m.user)
+            for m in message.mentions
+        ),
+        thread=message.thread,
+        files=message.files,
+        created_at=message.created_at,
+        edited_at=message.edited_at,
+        deleted=deleted,
+    )
+
+
+def member_object(member: channels.Member) -> frames.MemberObject:
+    return frames.MemberObject(
+        user=member.user,
+        role=member.role,
+        joined_at=member.joined_at,
+        left=member.left_at is not None,
+        rev=member.rev,
+    )
+
+
+def channel_object(channel: channels.Channel) -> frames.ChannelObject:
+    return frames.ChannelObject(
+        id=channel.id,
+        kind=channel.kind,
+        name=channel.name,
+        topic=channel.topic,
+        visibility=channel.visibility,
+        archived=channel.archived_at is not None,
+        created_at=channel.created_at,
+        created_by=channel.created_by,
+        rev=channel.rev,
+    )
+
+
+def channel_overview(overview: Overview) -> frames.ChannelOverview:
+    head = overview.head
+    return frames.ChannelOverview(
+        id=overview.channel.id,
+        kind=overview.channel.kind,
+        name=overview.channel.name,
+        role=overview.role,
+        rev=head.rev,
+        last_seq=head.seq,
+        nth=head.nth,
+        read_seq=overview.read_seq,
+        read_nth=overview.read_nth,
+        unread=max(0, head.nth - overview.read_nth),
+        mentions=overview.mentions,
+    )
+
+
+def read_state(marker: ReadMarker) -> frames.ReadState:
+    return frames.ReadState(
+        channel=marker.channel,
+        read_seq=marker.read_seq,
+        read_nth=marker.read_nth,
+        unread=marker.unread,
+        mentions=marker.mentions,
+    )
+
+
+def receipt(receipt: messages.Receipt) -> frames.Receipt:
+    return frames.Receipt(
+        id=receipt.id,
+        seq=receipt.seq,
+        nth=receipt.nth,
+        rev=receipt.rev,
+        created_at=receipt.created_at,
+    )
+
+
+def history(page: channels.History) -> frames.History:
+    return frames.History(
+        items=tuple(message_object(message) for message in page.messages),
+        has_before=page.has_before,
+        has_after=page.has_after,
+        rev=page.rev,
+    )
+
+
+def sync_page(channel: str, changes: channels.Changes) -> frames.SyncPage:
+    return frames.SyncPage(
+        channel=channel,
+        from_rev=changes.since,
+        to_rev=changes.to,
+        messages=tuple(message_object(message) for message in changes.messages),
+        members=tuple(member_object(member) for member in changes.members),
+        info=channel_object(changes.channel) if changes.channel else None,
+        more=changes.more,
+    )
+
+
+def change_event(change: channels.Change) -> frames.Event:
+    """The event of a durable change."""
+    match change:
+        case channels.MessageCreated():
+            message = frames.MessageEvent(message=message_object(change.message))
+            return frames.Event(
+                name="message.created", rev=change.rev, body=message, key=change.key
+            )
+        case channels.MembersJoined():
+            return frames.Event(name="member.joined", rev=change.rev, body=_members(change))
+        case channels.MembersLeft():
+            return frames.Event(name="member.left", rev=change.rev, body=_members(change))
+
+
+def passing_event(event: messages.Passing) -> frames.Event:
+    """The event of something that is not durable."""
+    match event:
+        case messages.ChannelAdded():
+            added = frames.ChannelAdded(channel=channel_overview(event.overview))
+            return frames.Event(name="channel.added", body=added)
+        case messages.ChannelRemoved():
+            return frames.Event(
+                name="channel.removed", body=frames.ChannelRef(channel=event.channel)
+            )
+        case messages.ReadUpdated():
+            return frames.Event(name="read.updated", body=read_state(event.marker))
+        case messages.TypingStarted():
+            typing = frames.Typing(channel=event.channel, user=event.user)
+            return frames.Event(name="typing.started", body=typing)
+
+
+def _members(change: channels.MembersJoined | channels.MembersLeft) -> frames.MemberEvent:
+    members = tuple(member_object(member) for member in change.members)
+    return frames.MemberEvent(channel=change.channel, members=members)
