@@ -1,0 +1,106 @@
+"""Connections that send nothing, or nearly nothing, are closed within the keep-alive time-out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from streamhub.config import EdgeSettings
+from streamhub.telemetry import Metrics
+from streamhub.transport.app import Parts, create_app
+from streamhub.transport.site import Site, listen_socket, run_site
+
+DEADLINE_S = 10.0
+HEAD = b"GET /v1/server HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    app = create_app(Parts(edge=EdgeSettings(), metrics=Metrics()))
+    running = await run_site(
+        app,
+        listen_socket("127.0.0.1", 0, reuse_port=True),
+        keepalive_timeout_s=0.3,
+        shutdown_timeout_s=1.0,
+    )
+    yield running
+    await running.close()
+
+
+async def closed_while_dripping(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, drop: bytes
+) -> bytes:
+    """What came before the server closed, while one drop is sent every 20 ms."""
+
+    async def drip() -> None:
+        while True:
+            writer.write(drop)
+            await asyncio.sleep(0.02)
+
+    dripping = asyncio.create_task(drip())
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            return await reader.read()
+    except ConnectionResetError:
+        return b""
+    finally:
+        dripping.cancel()
+        writer.close()
+
+
+async def test_a_silent_connection_is_closed(site: Site) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+
+    async with asyncio.timeout(DEADLINE_S):
+        assert await reader.read() == b""
+
+    writer.close()
+
+
+async def test_a_connection_that_drips_its_head_is_closed(site: Site) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(b"GET /v1/server HTTP/1.1\r\nHost: a\r\n")
+
+    assert await closed_while_dripping(reader, writer, b"X-A: b\r\n") == b""
+
+
+async def test_a_connection_that_drips_its_second_head_is_closed(site: Site) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(HEAD + b"GET /v1/server HTTP/1.1\r\n")
+
+    answer = await closed_while_dripping(reader, writer, b"X-A: b\r\n")
+
+    assert answer.count(b"HTTP/1.1 200 OK") == 1
+
+
+async def test_a_connection_that_drips_empty_lines_is_closed(site: Site) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+
+    assert await closed_while_dripping(reader, writer, b"\r\n") == b""
+
+
+async def test_a_slow_handler_is_not_a_slow_connection() -> None:
+    gate = asyncio.Event()
+
+    async def wait(_request: web.Request) -> web.Response:
+        await gate.wait()
+        return web.Response(text="patience")
+
+    parts = Parts(edge=EdgeSettings(), metrics=Metrics(), routes=(web.get("/wait", wait),))
+    site = await run_site(
+        create_app(parts),
+        listen_socket("127.0.0.1", 0, reuse_port=True),
+        keepalive_timeout_s=0.1,
+        shutdown_timeout_s=1.0,
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+    asyncio.get_running_loop().call_later(0.5, gate.set)  # well beyond the time-out
+
+    async with asyncio.timeout(DEADLINE_S):
+        answer = await reader.read()
+
+    writer.close()
+    await site.close()
+    assert answer.endswith(b"patience")

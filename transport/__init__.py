@@ -1,0 +1,1 @@
+"""What carries bytes: HTTP, WebSocket, links between hosts."""

@@ -1,0 +1,66 @@
+"""The aiohttp application of the public port."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from streamhub import __version__
+from streamhub.config import EdgeSettings
+from streamhub.protocol.frames import API
+from streamhub.telemetry import Metrics
+from streamhub.transport.middleware import (
+    explained,
+    finish_headers,
+    identified,
+    limited,
+    observed,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the application is made of. `routes` are those of all areas, `features` their names as
+    clients know them."""
+
+    edge: EdgeSettings
+    metrics: Metrics
+    routes: Sequence[web.AbstractRouteDef] = ()
+    features: tuple[str, ...] = ()
+
+
+PARTS: Final = web.AppKey("parts", Parts)
+
+
+def create_app(parts: Parts) -> web.Application:
+    """The application of the public port, not started yet."""
+    app = web.Application(
+        middlewares=(identified, observed(parts.metrics), explained, limited),
+        client_max_size=parts.edge.max_body_bytes,
+    )
+    app[PARTS] = parts
+    app.on_response_prepare.append(finish_headers)
+    app.router.add_get("/v1/server", describe_server)
+    app.add_routes(parts.routes)
+    return app
+
+
+async def describe_server(request: web.Request) -> web.Response:
+    """`GET /v1/server`: what a client must know before it signs in."""
+    parts = request.app[PARTS]
+    edge = parts.edge
+    about = {
+        "name": "streamhub",
+        "version": __version__,
+        "api": API,
+        "features": parts.features,
+        "limits": {
+            "max_frame_bytes": edge.max_frame_bytes,
+            "max_body_bytes": edge.max_body_bytes,
+            "heartbeat_ms": edge.heartbeat_ms,
+            "auth_timeout_ms": edge.auth_timeout_ms,
+        },
+    }
+    return web.Response(body=msgspec.json.encode(about), content_type="application/json")

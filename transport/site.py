@@ -1,0 +1,90 @@
+"""A listening port: sockets that hosts share, and HTTP connections that cannot be abused."""
+
+import asyncio
+import socket
+from functools import partial
+from typing import Any, Final
+
+from aiohttp import web
+
+from streamhub.transport.connection import Connection, strictly
+
+BACKLOG: Final = 1024
+MAX_LINE_BYTES: Final = 8190
+MAX_HEADERS: Final = 100
+
+
+def listen_socket(host: str, port: int, reuse_port: bool) -> socket.socket:
+    """A TCP socket bound to `host` and `port` (0 picks one), not listening yet.
+
+    With `reuse_port` other sockets made so may share the port, and the kernel spreads connections
+    over those that listen; holding one unused keeps the port. Raises OSError, naming the address.
+    """
+    try:
+        family, kind, number, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        sock = socket.socket(family, kind, number)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}") from error
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind(address)
+        sock.setblocking(False)
+    except OSError as error:
+        sock.close()
+        raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return sock
+
+
+class Site:
+    """An application that is being served. Made by `run_site`."""
+
+    def __init__(self, runner: web.AppRunner, server: asyncio.Server, port: int) -> None:
+        self._runner = runner
+        self._server = server
+        self.port = port
+
+    def stop_accepting(self) -> None:
+        """Take no new connections; those there are stay."""
+        self._server.close()
+
+    async def close(self) -> None:
+        """Stop accepting, give requests in progress the shutdown time-out, then cut them."""
+        self._server.close()
+        await self._runner.cleanup()
+
+
+async def run_site(
+    app: web.Application,
+    sock: socket.socket,
+    *,
+    keepalive_timeout_s: float,
+    shutdown_timeout_s: float,
+) -> Site:
+    """Serve `app` on `sock` (from `listen_socket`), which belongs to the site from then on.
+
+    A connection that has not sent a whole request head within `keepalive_timeout_s` of being
+    opened, or of the last answer, is closed, however busily it drips. A handler whose client is
+    gone is cancelled: what must outlive its request belongs to an actor.
+    """
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=shutdown_timeout_s)
+    await runner.setup()
+    manager = runner.server
+    if manager is None:
+        raise RuntimeError("the runner has no server after its setup")
+    manager.request_handler = strictly(manager.request_handler)
+    loop = asyncio.get_running_loop()
+    options: dict[str, Any] = {
+        "keepalive_timeout": keepalive_timeout_s,
+        "access_log": None,  # the observed middleware says more
+        "auto_decompress": False,
+        "max_line_size": MAX_LINE_BYTES,
+        "max_field_size": MAX_LINE_BYTES,
+        "max_headers": MAX_HEADERS,
+    }
+    make_connection = partial(Connection, manager, loop=loop, **options)
+    server = await loop.create_server(make_connection, sock=sock, backlog=BACKLOG)
+    return Site(runner, server, sock.getsockname()[1])
