@@ -1,0 +1,1 @@
+"""Real PostgreSQL, Valkey and SeaweedFS from pip wheels, as child processes on loopback."""
