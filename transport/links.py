@@ -45,6 +45,16 @@ _decode_one: Final = msgspec.msgpack.Decoder(Envelope).decode
 Handler = Callable[[HostId, Any], None]
 
 
+_NOT_LINKED: Final = (
+    aiohttp.ClientError,
+    LinkRefused,
+    OSError,
+    TimeoutError,
+    TypeError,
+    ValueError,
+)
+
+
 class _Link:
     """One peer: what waits for it, and the socket while there is one."""
 
@@ -146,7 +156,7 @@ class Links:
         try:
             async with asyncio.timeout(DEAD_AFTER_S):
                 socket = await self._connect(link.peer)
-        except (aiohttp.ClientError, OSError, TimeoutError, LinkRefused, TypeError, ValueError) as error:
+        except _NOT_LINKED as error:
             if link.socket is None and not await self._comes_to_us(link, error):
                 log.warning("link.refused", peer=link.peer, error=str(error) or repr(error))
                 self._lose(link)
@@ -188,7 +198,7 @@ class Links:
         try:
             async with asyncio.timeout(DEAD_AFTER_S):
                 peer = await answer(socket, self._key, self._refusal)
-        except (LinkRefused, TimeoutError, TypeError, ValueError, ConnectionError) as error:
+        except _NOT_LINKED as error:
             log.info("link.not_accepted", error=str(error) or repr(error))
             await socket.close()
             return socket
@@ -310,7 +320,7 @@ def _batch(data: bytes) -> list[Envelope]:
 def _known(raw: msgspec.Raw) -> Envelope | None:
     try:
         envelope: Envelope = _decode_one(raw)
-        except msgspec.ValidationError as error:
+    except msgspec.ValidationError as error:
         log.warning("link.unknown_envelope", error=str(error))
         return None
     return envelope
