@@ -138,7 +138,7 @@ class ChannelOverview(Outgoing, frozen=True, kw_only=True):
 
 
 class Problem(Outgoing, frozen=True, kw_only=True):
-    """Why something was refused: RFC 9457 with a stable `code`. Made by `problem`."""
+    """Why something was refused: a problem of RFC 9457 with a stable `code`."""
 
     code: str
     title: str

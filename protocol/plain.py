@@ -123,15 +123,19 @@ def _refuse_extension(kind: int, _data: bytes) -> Never:
 
 
 def _check_depth(value: object) -> None:
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [inner for outer in level for inner in _inside(outer)]
-        if not level:
+    containers = [value]
+    for _ in range(MAX_DEPTH):
+        containers = [inner for outer in containers for inner in _containers_in(outer)]
+        if not containers:
             return
     raise BadFrame(f"nested deeper than {MAX_DEPTH}")
 
 
-def _inside(value: object) -> list[object]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+def _containers_in(value: object) -> list[object]:
+    match value:
+        case dict():
+            return [inner for inner in value.values() if isinstance(inner, dict | list)]
+        case list():
+            return [inner for inner in value if isinstance(inner, dict | list)]
+        case _:
+            return []

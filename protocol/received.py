@@ -31,16 +31,16 @@ def server_frame(value: object) -> ServerFrame | None:
     """
     if not isinstance(value, dict):
         raise BadFrame("a frame is a map")
-    if "t" in value:
+    if value.get("t") is not None:
         return _event(value)
-    if "r" in value:
+    if value.get("r") is not None:
         problem = value.get("e")
         return Reply(
             i=_read(value["r"], int),
             body=value.get("d"),
             problem=None if problem is None else _read(problem, Problem),
         )
-    if "x" in value:
+    if value.get("x") is not None:
         return _control(value)
     raise BadFrame("neither event, reply nor control")
 

@@ -1,0 +1,56 @@
+"""The bodies of signing in and of accounts, which only REST has."""
+
+from streamhub.protocol.frames import Incoming, Outgoing, UserObject
+from streamhub.protocol.scalars import Timestamp
+
+
+class _Confidential(Incoming, frozen=True, kw_only=True):
+    """Never shows its values, in whatever log or traceback it ends up."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
+
+
+class Register(_Confidential, frozen=True, kw_only=True):
+    """`POST /v1/auth/register`."""
+
+    email: str
+    handle: str
+    name: str
+    password: str
+
+
+class LogIn(_Confidential, frozen=True, kw_only=True):
+    """`POST /v1/auth/login`. `login` is the handle or the e-mail address."""
+
+    login: str
+    password: str
+
+
+class Refresh(_Confidential, frozen=True, kw_only=True):
+    """`POST /v1/auth/refresh` and `POST /v1/auth/logout`."""
+
+    refresh_token: str
+
+
+class AccountObject(UserObject, frozen=True, kw_only=True):
+    """One's own account: what others see of it, and what only its owner does."""
+
+    email: str | None = None
+    role: str
+    created_at: Timestamp
+
+    def __repr__(self) -> str:
+        return f"AccountObject({self.id})"
+
+
+class SignedIn(Outgoing, frozen=True, kw_only=True):
+    """The tokens of a client. `expires_in`: seconds until the access token runs out."""
+
+    user: AccountObject
+    access_token: str
+    refresh_token: str
+    expires_in: int
+
+    def __repr__(self) -> str:
+        return f"SignedIn({self.user.id})"

@@ -1,0 +1,273 @@
+"""One frame of every kind: the reference shows them, the golden bytes pin them."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from streamhub.protocol.frames import (
+    API,
+    Auth,
+    AuthExpiring,
+    ChannelAdded,
+    ChannelCreate,
+    ChannelEvent,
+    ChannelGet,
+    ChannelJoin,
+    ChannelLeave,
+    ChannelList,
+    ChannelObject,
+    ChannelOverview,
+    ChannelPage,
+    ChannelRead,
+    ChannelRef,
+    ChannelSync,
+    ClientInfo,
+    Command,
+    Done,
+    Drain,
+    Entity,
+    Event,
+    Focus,
+    Hello,
+    History,
+    Limits,
+    MemberAdd,
+    MemberEvent,
+    MemberList,
+    MemberObject,
+    MemberPage,
+    MemberRemove,
+    Members,
+    MessageEvent,
+    MessageGet,
+    MessageHistory,
+    MessageObject,
+    MessageSend,
+    NotificationCounts,
+    Ping,
+    Pong,
+    ReadState,
+    Ready,
+    Receipt,
+    Reply,
+    ServerControl,
+    ServerNotice,
+    Since,
+    SyncPage,
+    SyncReset,
+    Typing,
+    TypingStart,
+    UserObject,
+    problem,
+)
+
+_ALICE: Final = "us_01kc3v9m5zqfyw8h2n4rj6t7ab"
+_BOB: Final = "us_01kc3v9n8c1d3e5f7g9hajbkcm"
+_SESSION: Final = "se_01kc3vb0x2y4z6a8bcdefghjkm"
+_CHANNEL: Final = "ch_01kc3v7p9qrstvwxyz01234567"
+_MESSAGE: Final = "me_01kc3vc5e7g9jbmdpfrhtkvnxq"
+_AT: Final = 1_764_316_800_123
+
+_USER: Final = UserObject(id=_ALICE, handle="alice", name="Alice")
+_POST: Final = MessageObject(
+    id=_MESSAGE,
+    channel=_CHANNEL,
+    seq=40_111,
+    nth=39_801,
+    rev=48_220,
+    author=_ALICE,
+    text="hi @bob",
+    entities=(Entity(type="mention", user=_BOB, offset=3, length=4),),
+    created_at=_AT,
+)
+_MEMBER: Final = MemberObject(user=_BOB, role="member", joined_at=_AT, rev=48_221)
+_GONE: Final = MemberObject(user=_BOB, role="member", joined_at=_AT, left=True, rev=48_222)
+_INFO: Final = ChannelObject(
+    id=_CHANNEL,
+    kind="channel",
+    name="general",
+    topic="All and sundry",
+    visibility="public",
+    created_at=_AT,
+    created_by=_ALICE,
+    rev=48_223,
+)
+_OVERVIEW: Final = ChannelOverview(
+    id=_CHANNEL,
+    kind="channel",
+    name="general",
+    role="member",
+    rev=48_219,
+    last_seq=40_110,
+    nth=39_800,
+    read_seq=40_105,
+    read_nth=39_796,
+    unread=4,
+    mentions=1,
+)
+_READ: Final = ReadState(channel=_CHANNEL, read_seq=40_111, read_nth=39_801, unread=0, mentions=0)
+_MISSED: Final = SyncPage(
+    channel=_CHANNEL,
+    from_rev=48_213,
+    to_rev=48_220,
+    messages=(_POST,),
+    members=(),
+    more=False,
+)
+
+CLIENT_CONTROL_EXAMPLES: Final[Mapping[str, Auth | Ping]] = MappingProxyType(
+    {
+        "auth": Auth(
+            token="access-token",  # noqa: S106 (a placeholder in the reference)
+            client=ClientInfo(name="web", version="1.4.0"),
+            since=Since(epoch=1, channels={_CHANNEL: 48_213}),
+        ),
+        "ping": Ping(),
+    }
+)
+
+SERVER_CONTROL_EXAMPLES: Final[Mapping[str, ServerControl]] = MappingProxyType(
+    {
+        "hello": Hello(
+            api=API,
+            epoch=1,
+            heartbeat_ms=30_000,
+            auth_timeout_ms=5_000,
+            max_frame_bytes=1_048_576,
+            features=(),
+            wait_ms=0,
+        ),
+        "ready": Ready(
+            session=_SESSION,
+            user=_USER,
+            channels=(_OVERVIEW,),
+            notifications=NotificationCounts(unread=2),
+            limits=Limits(
+                text_length=16_000,
+                channels=2_000,
+                unanswered=64,
+                commands_per_s=20,
+                commands_burst=60,
+                typing_ms=3_000,
+            ),
+        ),
+        "pong": Pong(),
+        "drain": Drain(after_ms=8_200),
+        "error": problem("unavailable", retry_after_ms=1_000),
+    }
+)
+
+COMMAND_EXAMPLES: Final[Mapping[str, tuple[Command, Reply]]] = MappingProxyType(
+    {
+        command.name: (command, Reply(i=command.i, body=reply))
+        for command, reply in (
+            (
+                Command(
+                    name="channel.create",
+                    i=1,
+                    body=ChannelCreate(name="general", visibility="public", topic="All and sundry"),
+                    key="b9d2c1aa",
+                ),
+                _INFO,
+            ),
+            (Command(name="channel.get", i=2, body=ChannelGet(channel=_CHANNEL)), _INFO),
+            (
+                Command(name="channel.list", i=3, body=ChannelList(limit=1)),
+                ChannelPage(items=(_INFO,), next_cursor="b64x"),
+            ),
+            (Command(name="channel.join", i=4, body=ChannelJoin(channel=_CHANNEL)), _INFO),
+            (Command(name="channel.leave", i=5, body=ChannelLeave(channel=_CHANNEL)), Done()),
+            (
+                Command(name="channel.sync", i=6, body=ChannelSync(channel=_CHANNEL, rev=48_213)),
+                _MISSED,
+            ),
+            (
+                Command(name="channel.read", i=7, body=ChannelRead(channel=_CHANNEL, seq=40_111)),
+                _READ,
+            ),
+            (
+                Command(name="member.add", i=8, body=MemberAdd(channel=_CHANNEL, users=(_BOB,))),
+                Members(members=(_MEMBER,)),
+            ),
+            (
+                Command(
+                    name="member.remove", i=9, body=MemberRemove(channel=_CHANNEL, users=(_BOB,))
+                ),
+                Members(members=(_GONE,)),
+            ),
+            (
+                Command(name="member.list", i=10, body=MemberList(channel=_CHANNEL)),
+                MemberPage(items=(_MEMBER,)),
+            ),
+            (
+                Command(
+                    name="message.send",
+                    i=11,
+                    body=MessageSend(channel=_CHANNEL, text="hi @bob"),
+                    key="0f8fad5b",
+                ),
+                Receipt(id=_MESSAGE, seq=40_111, nth=39_801, rev=48_220, created_at=_AT),
+            ),
+            (
+                Command(
+                    name="message.get", i=12, body=MessageGet(channel=_CHANNEL, message=_MESSAGE)
+                ),
+                _POST,
+            ),
+            (
+                Command(
+                    name="message.history",
+                    i=13,
+                    body=MessageHistory(channel=_CHANNEL, before=40_112, limit=1),
+                ),
+                History(items=(_POST,), has_before=True, has_after=False, rev=48_220),
+            ),
+            (Command(name="typing.start", i=14, body=TypingStart(channel=_CHANNEL)), Done()),
+            (
+                Command(name="focus", i=15, body=Focus(channels=(_CHANNEL,), users=(_BOB,))),
+                Done(),
+            ),
+        )
+    }
+)
+
+REFUSAL_EXAMPLE: Final = Reply(
+    i=16,
+    problem=problem(
+        "bad_request",
+        "must be the id of a channel",
+        field="channel",
+        request_id="01kc3vd7n2",
+    ),
+)
+
+EVENT_EXAMPLES: Final[Mapping[str, Event]] = MappingProxyType(
+    {
+        event.name: event
+        for event in (
+            Event(
+                name="message.created", rev=48_220, body=MessageEvent(message=_POST), key="0f8fad5b"
+            ),
+            Event(
+                name="member.joined",
+                rev=48_221,
+                body=MemberEvent(channel=_CHANNEL, members=(_MEMBER,)),
+            ),
+            Event(
+                name="member.left",
+                rev=48_222,
+                body=MemberEvent(channel=_CHANNEL, members=(_GONE,)),
+            ),
+            Event(name="channel.updated", rev=48_223, body=ChannelEvent(channel=_INFO)),
+            Event(name="rev.skipped", rev=48_224, body=ChannelRef(channel=_CHANNEL)),
+            Event(name="sync.page", body=_MISSED),
+            Event(name="sync.reset", body=SyncReset(channel=_CHANNEL, rev=41_020)),
+            Event(name="channel.added", body=ChannelAdded(channel=_OVERVIEW)),
+            Event(name="channel.removed", body=ChannelRef(channel=_CHANNEL)),
+            Event(name="read.updated", body=_READ),
+            Event(name="typing.started", body=Typing(channel=_CHANNEL, user=_BOB)),
+            Event(name="auth.expiring", body=AuthExpiring(in_ms=60_000)),
+            Event(name="server.notice", body=ServerNotice(text="Maintenance at noon")),
+        )
+    }
+)
