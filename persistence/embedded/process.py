@@ -84,6 +84,9 @@ class EmbeddedServer(ABC):
     def _choose_account(self) -> Account:
         return own_account()
 
+    def _clean_up(self) -> None:  # noqa: B027
+        """Remove what an ended server leaves outside its folder."""
+
     # -- lifecycle ---------------------------------------------------------------------------------
 
     def start(self, timeout_s: float = 60.0) -> None:
@@ -158,6 +161,7 @@ class EmbeddedServer(ABC):
             identity.wait_until(gone, self.stop_steps[0][1])
             identity.end(child.pid, self.stop_steps[1:], gone)
             (self._folder.path / "process.json").unlink(missing_ok=True)
+            self._clean_up()
         self._child = None
         self._ports = {}
         self._was_ready = False

@@ -45,7 +45,7 @@ _FLAGS = (
     "-webdav=false",
 )
 
-# Without these keys every user of this machine could read and write behind the S3 door.
+# Without these keys its volume and filer ports take reads and writes from anyone, unsigned.
 _SIGNING_KEYS = {
     "WEED_JWT_SIGNING_KEY": "volume-write.key",
     "WEED_JWT_SIGNING_READ_KEY": "volume-read.key",
@@ -55,7 +55,11 @@ _SIGNING_KEYS = {
 
 
 class EmbeddedSeaweed(EmbeddedServer):
-    """An S3 server on loopback with one identity. An object it acknowledged survives kill -9."""
+    """An S3 server on loopback with one identity. An object it acknowledged survives kill -9.
+
+    For a machine whose users trust each other: its inner ports ask for signed tokens, but its
+    master, on one of them, signs for whoever asks.
+    """
 
     title = "SeaweedFS"
     setting = "STREAMHUB_S3_URL"
@@ -97,6 +101,12 @@ class EmbeddedSeaweed(EmbeddedServer):
             return False
         finally:
             server.close()
+
+    def _clean_up(self) -> None:
+        """It makes a socket per inner port in /tmp, wherever TMPDIR points, and leaves some."""
+        for flag, port in self._ports.items():
+            kind = flag.removesuffix(".port.grpc")
+            Path(f"/tmp/seaweedfs-{kind}-grpc-{port}.sock").unlink(missing_ok=True)  # noqa: S108
 
 
 def _program() -> Path:
