@@ -7,7 +7,7 @@ from typing import Final, Protocol
 import structlog
 
 from streamhub.domain.channels import Changes, ChannelStore, Overview
-from streamhub.domain.errors import StreamHubError
+from streamhub.domain.errors import SlowReader, StreamHubError
 from streamhub.domain.ids import ChannelId, SessionId, UserId
 from streamhub.domain.messages import ChannelAdded, ChannelRemoved, Passing, TypingStarted
 from streamhub.domain.sync import trimmed
@@ -20,10 +20,6 @@ RESET_AFTER: Final = 5000
 """Changes behind from which paging by history is cheaper than replaying."""
 
 _RETRY_S: Final = 1.0
-
-
-class SlowReader(Exception):
-    """The client does not read what it is sent."""
 
 
 class Broadcast(Protocol):

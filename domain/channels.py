@@ -343,6 +343,10 @@ class ChannelStore(Protocol):
         """The present rev of each of these channels; unknown ones are left out."""
         ...
 
+    async def memberships(self, users: Sequence[UserId]) -> Mapping[UserId, int]:
+        """In how many channels each of these users is."""
+        ...
+
     async def message(self, message: MessageId, user: UserId) -> Message | None: ...
 
     async def mark_read(

@@ -47,6 +47,10 @@ class TryAgain(StreamHubError):
     """The same request may succeed later; with the same key it is safe to send again."""
 
 
+class SlowReader(Exception):
+    """A client does not read what it is sent. Not shown: its socket is closed."""
+
+
 def _rebuild(
     kind: type[StreamHubError], code: str, detail: str, shown: dict[str, Any]
 ) -> StreamHubError:

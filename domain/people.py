@@ -1,0 +1,26 @@
+"""What everybody may know of a user."""
+
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+import msgspec
+
+from streamhub.domain.ids import UserId
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """A user as others see them."""
+
+    id: UserId
+    handle: str
+    name: str
+
+
+class People(Protocol):
+    """Look-ups of users; unknown ones are left out. Raises TryAgain("unavailable")."""
+
+    async def by_ids(self, users: Collection[UserId]) -> Mapping[UserId, Person]: ...
+
+    async def by_handles(self, handles: Collection[str]) -> Mapping[str, Person]:
+        """By lower-case handle."""
+        ...

@@ -1,0 +1,412 @@
+"""One client's WebSocket: frames in and out, and the session behind it."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import aiohttp
+import structlog
+from aiohttp import web
+
+from streamhub.domain.accounts import Account
+from streamhub.domain.channels import Changes, ChannelStore, Overview
+from streamhub.domain.errors import Refused, SlowReader, StreamHubError, TryAgain
+from streamhub.domain.gate import Gate
+from streamhub.domain.ids import RANDOM_BYTES, SESSION, ChannelId, SessionId, UserId, make_id
+from streamhub.domain.messages import Passing, Problem
+from streamhub.domain.tokens import Caller
+from streamhub.protocol import frames
+from streamhub.protocol.close_codes import CloseCode, reason
+from streamhub.protocol.codec import Codec
+from streamhub.protocol.connection import Authenticate, Close, Connection, Deliver, Rules, Send
+from streamhub.protocol.errors import ProtocolError
+from streamhub.protocol.scalars import MAX_INT
+from streamhub.protocol.states import State
+from streamhub.transport import wire
+from streamhub.transport.admission import Admission
+from streamhub.transport.broadcast import Broadcast
+from streamhub.transport.commands import Commands, Request
+from streamhub.transport.framing import frame
+from streamhub.transport.problems import problem_of
+
+log = structlog.get_logger()
+
+EXPIRING_MS: Final = 60_000
+"""How long before its token runs out a client is told."""
+
+KEEP_TRYING_S: Final = 60.0
+"""How long a client that could not be let in, since a store is away, is kept waiting."""
+
+_PROGRESS_S: Final = 10.0
+_CLOSE_S: Final = 2.0
+
+
+class Session(Protocol):
+    """The actor of this client; see `actors.session`."""
+
+    user: UserId
+
+    def start(
+        self, overviews: Sequence[Overview], since: Mapping[ChannelId, int] | None
+    ) -> None: ...
+    def focus(self, channels: Sequence[ChannelId]) -> None: ...
+    def close(self) -> None: ...
+
+
+class MakeSession(Protocol):
+    """Makes the session of a socket that was let in."""
+
+    def __call__(self, session_id: SessionId, user: UserId, socket: "ClientSocket") -> Session: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lobby:
+    """What all sockets of a host share."""
+
+    rules: Rules
+    gate: Gate
+    store: ChannelStore
+    commands: Commands
+    admission: Admission
+    make_session: MakeSession
+    epoch: int
+    features: tuple[str, ...]
+    max_frame_bytes: int
+    pause_bytes: int
+    paused_limit_s: float
+
+
+class UpgradedResponse(web.WebSocketResponse):
+    """aiohttp's socket, with our close codes where its own say something else."""
+
+    async def close(self, *, code: int = 1000, message: bytes = b"", drain: bool = True) -> bool:
+        if code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
+            code = CloseCode.FRAME_TOO_BIG
+            message = reason(CloseCode.FRAME_TOO_BIG).encode()
+        elif code in (1005, 1006, 1015):  # a peer may not send these, nor may we echo them
+            code = aiohttp.WSCloseCode.PROTOCOL_ERROR
+        return await super().close(code=code, message=message, drain=drain)
+
+
+class ClientSocket:
+    """Reads a client's frames, does what the connection machine says, writes what comes back.
+
+    It is the `Socket` of its session. Writing goes straight to the transport, which joins the
+    writes of one loop pass; nothing is queued here.
+    """
+
+    __slots__ = (
+        "_codec",
+        "_expires_ms",
+        "_lobby",
+        "_machine",
+        "_response",
+        "_session",
+        "_tasks",
+        "_told_expiring",
+        "_transport",
+        "_writer",
+        "caller",
+        "id",
+        "on_open",
+    )
+
+    def __init__(
+        self, lobby: Lobby, codec: Codec, request: web.Request, response: UpgradedResponse
+    ) -> None:
+        assert request.transport is not None  # noqa: S101 - prepared just now
+        self._lobby = lobby
+        self._codec = codec
+        self._response = response
+        self._transport = request.transport
+        self._writer = request.writer
+        self._session: Session | None = None
+        self._tasks: set[asyncio.Task[None]] | None = None
+        self._expires_ms: int | None = None
+        self._told_expiring = False
+        self.caller: Caller | None = None
+        self.on_open: Callable[[], None] = _nothing
+        self.id = SessionId(
+            make_id(SESSION, time.time_ns() // 1_000_000, secrets.token_bytes(RANDOM_BYTES))
+        )
+        request.transport.set_write_buffer_limits(high=lobby.pause_bytes)
+        wait_ms = lobby.admission.wait_ms(_now_ms())
+        self._machine = Connection(lobby.rules, _now_ms(), wait_ms=wait_ms)
+        self._send(
+            frames.Hello(
+                api=frames.API,
+                epoch=lobby.epoch,
+                heartbeat_ms=lobby.rules.heartbeat_ms,
+                auth_timeout_ms=lobby.rules.auth_timeout_ms,
+                max_frame_bytes=lobby.max_frame_bytes,
+                features=lobby.features,
+                wait_ms=wait_ms,
+            )
+        )
+
+    @property
+    def authenticated(self) -> bool:
+        return self._session is not None
+
+    # -- reading ----------------------------------------------------------------------------
+
+    async def serve(self) -> None:
+        """Until the socket is gone."""
+        receive, machine, codec = self._response.receive, self._machine, self._codec
+        max_frame_bytes = self._lobby.max_frame_bytes
+        try:
+            while True:
+                message = await receive()
+                if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
+                    return
+                received: frames.ClientFrame | ProtocolError
+                try:
+                    received = codec.decode_client(message.data, max_frame_bytes)
+                except ProtocolError as error:
+                    received = error
+                match machine.receive(received, _now_ms()):
+                    case Deliver(command):
+                        self._carry_out(command)
+                    case Send(answer):
+                        self._send(answer)
+                    case Authenticate(auth, renewal):
+                        self._spawn(self._authenticate(auth, renewal=renewal))
+                    case Close(code, retry_after_ms):
+                        await self._close(code, retry_after_ms)
+                    case None:
+                        pass
+        finally:
+            self._machine.gone()
+            if self._session is not None:
+                self._session.close()
+            for task in tuple(self._tasks or ()):
+                task.cancel()
+
+    def _carry_out(self, command: frames.Command) -> None:
+        if self._session is None:
+            raise RuntimeError("the machine delivers commands only after ready")
+        if isinstance(command.body, frames.Focus):
+            self._session.focus([ChannelId(name) for name in command.body.channels])
+            self._reply(command.i, frames.Done())
+            return
+        outcome = self._lobby.commands.begin(self._session.user, command.body, command.key)
+        if isinstance(outcome, Request):
+            self._ask(command.i, outcome)
+        else:
+            self._spawn(self._finish(command.i, outcome))
+
+    def _ask(self, i: int, request: Request) -> None:
+        def done(answer: frames.Outgoing | Problem) -> None:
+            if isinstance(answer, Problem):
+                self._refuse(i, answer.error())
+            else:
+                self._reply(i, answer)
+
+        self._lobby.commands.ask(request, done)
+
+    async def _finish(self, i: int, outcome: Awaitable[frames.Outgoing | Request]) -> None:
+        try:
+            result = await outcome
+        except StreamHubError as error:
+            self._refuse(i, error)
+        except Exception as error:
+            log.exception("command.failed", session=self.id)
+            self._refuse(i, error)
+        else:
+            if isinstance(result, Request):
+                self._ask(i, result)
+            else:
+                self._reply(i, result)
+
+    def _reply(self, i: int, body: frames.Outgoing) -> None:
+        self._send(frames.Reply(i=i, body=body))
+        self._machine.answered(i)
+
+    def _refuse(self, i: int, error: Exception) -> None:
+        self._send(frames.Reply(i=i, problem=problem_of(error, f"{self.id}/{i}")))
+        self._machine.answered(i)
+
+    # -- letting in -------------------------------------------------------------------------
+
+    async def _authenticate(self, auth: frames.Auth, *, renewal: bool) -> None:
+        try:
+            async with asyncio.timeout(KEEP_TRYING_S):
+                await self._let_in(auth, renewal=renewal)
+        except Refused as error:
+            log.info("socket.refused", session=self.id, problem=error.code)
+            await self.close(CloseCode.TOKEN_INVALID)
+        except TimeoutError:
+            await self.close(CloseCode.UNAVAILABLE)
+
+    async def _let_in(self, auth: frames.Auth, *, renewal: bool) -> None:
+        """Raises Refused; while a store is away it says so and keeps trying."""
+        while True:
+            try:
+                caller, account = await self._lobby.gate.admit(auth.token)
+                if renewal:
+                    self._renew(caller)
+                    return
+                overviews = await self._lobby.store.overviews(caller.user)
+            except TryAgain as error:
+                self._send(problem_of(error, self.id))
+                await asyncio.sleep((error.retry_after_ms or 1000) / 1000)
+                continue
+            if self._machine.state is State.AUTHENTICATING:
+                with self._lobby.admission.measured():
+                    self._open(caller, account, overviews, auth.since)
+            return
+
+    def _open(
+        self,
+        caller: Caller,
+        account: Account,
+        overviews: Sequence[Overview],
+        since: frames.Since | None,
+    ) -> None:
+        self._hold(caller)
+        self._machine.authenticated()
+        self._send(
+            frames.Ready(
+                session=self.id,
+                user=frames.UserObject(id=account.id, handle=account.handle, name=account.name),
+                channels=tuple(wire.channel_overview(overview) for overview in overviews),
+                notifications=frames.NotificationCounts(unread=0),
+                limits=self._lobby.rules.as_limits,
+            )
+        )
+        self._session = self._lobby.make_session(self.id, caller.user, self)
+        self.on_open()
+        self._session.start(overviews, self._held(since))
+        log.debug("session.ready", session=self.id, user=caller.user, channels=len(overviews))
+
+    def _renew(self, caller: Caller) -> None:
+        if self.caller is None or caller.user != self.caller.user:
+            raise Refused("unauthenticated", "the new token is another user's")
+        self._hold(caller)
+        self._machine.authenticated()
+
+    def _hold(self, caller: Caller) -> None:
+        """From now on only the monotonic clock counts: a jump of the other logs nobody out."""
+        self.caller = caller
+        self._expires_ms = _now_ms() + caller.expires_at - time.time_ns() // 1_000_000
+        self._told_expiring = False
+
+    def _held(self, since: frames.Since | None) -> Mapping[ChannelId, int] | None:
+        """The revs the client holds. Under another epoch they are beyond any of ours: reset."""
+        if since is None:
+            return None
+        if since.epoch == self._lobby.epoch:
+            return {ChannelId(channel): rev for channel, rev in since.channels.items()}
+        return {ChannelId(channel): MAX_INT for channel in since.channels}
+
+    # -- time and ends ----------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Once a second."""
+        now_ms = _now_ms()
+        if closing := self._machine.tick(now_ms):
+            self._spawn(self._close(closing.code, closing.retry_after_ms))
+            return
+        if self._expires_ms is None or self._machine.state is not State.OPEN:
+            return
+        left_ms = self._expires_ms - now_ms
+        if left_ms <= 0:
+            self.end(CloseCode.TOKEN_INVALID)
+        elif left_ms <= EXPIRING_MS and not self._told_expiring:
+            self._told_expiring = True
+            expiring = frames.AuthExpiring(in_ms=left_ms)
+            self._send(frames.Event(name="auth.expiring", body=expiring))
+
+    def drain(self, after_ms: int) -> None:
+        """Ask the client to come back elsewhere after its own delay."""
+        self._send(frames.Drain(after_ms=after_ms))
+
+    def end(self, code: CloseCode, retry_after_ms: int | None = None) -> None:
+        """Close it without waiting."""
+        self._spawn(self.close(code, retry_after_ms))
+
+    async def close(self, code: CloseCode, retry_after_ms: int | None = None) -> None:
+        if closing := self._machine.close(code, retry_after_ms):
+            await self._close(closing.code, closing.retry_after_ms)
+
+    async def _close(self, code: CloseCode, retry_after_ms: int | None) -> None:
+        if self._session is not None:
+            self._session.close()
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                await self._response.close(
+                    code=code, message=reason(code, retry_after_ms).encode(), drain=False
+                )
+        except (TimeoutError, ConnectionError):
+            self._transport.abort()
+
+    def _spawn(self, work: Any) -> None:
+        if self._tasks is None:
+            self._tasks = set()
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        if self._tasks is not None:
+            self._tasks.discard(task)
+            self._tasks = self._tasks or None
+        if not task.cancelled() and (error := task.exception()):
+            log.error("socket.failed", session=self.id, exc_info=error)
+
+    # -- writing: the Socket of the session -------------------------------------------------
+
+    def _send(self, message: frames.ServerFrame) -> None:
+        self._write(frame(self._codec.encode(message), binary=self._codec.binary))
+
+    def _write(self, framed: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(framed)
+
+    def unsent_bytes(self) -> int:
+        size: int = self._transport.get_write_buffer_size()
+        return size
+
+    async def drained(self) -> None:
+        """Wait for room. Raises SlowReader after `paused_limit_s`, or 10 s without progress."""
+        if self.unsent_bytes() <= self._lobby.pause_bytes:
+            return
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._lobby.paused_limit_s
+        while True:
+            unsent = self.unsent_bytes()
+            try:
+                async with asyncio.timeout_at(min(deadline, loop.time() + _PROGRESS_S)):
+                    await self._writer.drain()
+                return
+            except TimeoutError:
+                if loop.time() >= deadline or self.unsent_bytes() >= unsent:
+                    raise SlowReader from None
+
+    def broadcast(self, event: Broadcast) -> None:
+        self._write(event.frame(self._codec))
+
+    def page(self, channel: ChannelId, changes: Changes) -> None:
+        self._send(frames.Event(name="sync.page", body=wire.sync_page(channel, changes)))
+
+    def reset(self, channel: ChannelId, rev: int) -> None:
+        body = frames.SyncReset(channel=channel, rev=rev)
+        self._send(frames.Event(name="sync.reset", body=body))
+
+    def passing(self, event: Passing) -> None:
+        self._send(wire.passing_event(event))
+
+    def too_slow(self) -> None:
+        log.info("session.slow", session=self.id, unsent=self.unsent_bytes())
+        self.end(CloseCode.SLOW_CONSUMER)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000

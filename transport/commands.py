@@ -1,0 +1,279 @@
+"""The commands of the wire, carried out the same way for sockets and for REST.
+
+A command either asks an actor, and its answer is given on at once, so that it precedes the events
+it caused; or it reads, and takes a while.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NamedTuple
+
+from streamhub.domain.channels import Changes, Channel, ChannelStore, Hint, Mention
+from streamhub.domain.errors import Refused
+from streamhub.domain.ids import CHANNEL, RANDOM_BYTES, ChannelId, MessageId, UserId, make_id
+from streamhub.domain.membership import MAX_CHANNELS_PER_USER
+from streamhub.domain.mentions import handles_in, mentions_in
+from streamhub.domain.messages import (
+    ActorId,
+    AddMembers,
+    Answer,
+    Marked,
+    MarkRead,
+    MembersChanged,
+    Message,
+    Post,
+    Problem,
+    RemoveMembers,
+    TakeHint,
+    Typing,
+    channel_actor,
+    inbox_actor,
+)
+from streamhub.domain.people import People
+from streamhub.domain.sync import trimmed
+from streamhub.protocol import frames
+from streamhub.protocol.codec import body_digest
+from streamhub.transport import wire
+from streamhub.transport.asking import Asking
+
+SYNC_CHANGES: Final = 100
+SYNC_BYTES: Final = 64 * 1024
+RESET_AFTER: Final = 5000
+_KEY_BYTES: Final = 12
+
+
+class Request(NamedTuple):
+    """An actor to ask, and how its answer reads on the wire."""
+
+    to: ActorId
+    message: Message
+    reply: Callable[[Any], frames.Outgoing]
+
+
+Outcome = Request | Awaitable[frames.Outgoing | Request]
+
+
+class Commands:
+    """Carries out commands of users whose token was checked.
+
+    Rights are checked by the actor or the store that holds what they depend on. Unknown and
+    forbidden look the same.
+    """
+
+    def __init__(
+        self,
+        *,
+        asking: Asking,
+        store: ChannelStore,
+        people: People,
+        now_ms: Callable[[], int],
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        self._asking = asking
+        self._store = store
+        self._people = people
+        self._now_ms = now_ms
+        self._random_bytes = random_bytes
+
+    def begin(self, user: UserId, body: frames.Incoming, key: str | None) -> Outcome:
+        """What must be done for a command. Raises nothing; awaiting may raise StreamHubError."""
+        return self._handlers[type(body)](self, user, body, key or self._fresh_key())
+
+    async def perform(
+        self, user: UserId, body: frames.Incoming, key: str | None = None
+    ) -> frames.Outgoing:
+        """Carry a command out and wait for its reply. Raises StreamHubError."""
+        outcome = self.begin(user, body, key)
+        if not isinstance(outcome, Request):
+            answer = await outcome
+            if not isinstance(answer, Request):
+                return answer
+            outcome = answer
+        result: frames.Outgoing = outcome.reply(
+            await self._asking.request(outcome.to, outcome.message)
+        )
+        return result
+
+    def ask(self, request: Request, done: Callable[[frames.Outgoing | Problem], None]) -> None:
+        """Ask, and give the reply on in the same breath."""
+
+        def answered(answer: Answer) -> None:
+            done(answer if isinstance(answer, Problem) else request.reply(answer))
+
+        self._asking.ask(request.to, request.message, answered)
+
+    # -- channels ---------------------------------------------------------------------------
+
+    async def _create(self, user: UserId, body: frames.ChannelCreate, key: str) -> frames.Outgoing:
+        await self._check_room((user,))
+        now_ms = self._now_ms()
+        channel = await self._store.create(
+            Channel(
+                id=ChannelId(make_id(CHANNEL, now_ms, self._random_bytes(RANDOM_BYTES))),
+                kind="channel",
+                visibility=body.visibility,
+                created_by=user,
+                created_at=now_ms,
+                name=body.name,
+                topic=body.topic,
+            ),
+            key=key,
+            digest=body_digest(body),
+        )
+        hint = Hint(number=0, user=user, kind="channel_added", channel=channel.id)
+        self._asking.tell(inbox_actor(user), TakeHint(hint=hint))
+        return wire.channel_object(channel)
+
+    async def _get(self, user: UserId, body: frames.ChannelGet, key: str) -> frames.Outgoing:
+        channel = await self._store.get(ChannelId(body.channel), user)
+        return wire.channel_object(_found(channel, "channel"))
+
+    async def _list(self, user: UserId, body: frames.ChannelList, key: str) -> frames.Outgoing:
+        page = await self._store.discover(user, body.cursor, body.limit)
+        items = tuple(wire.channel_object(channel) for channel in page.items)
+        return frames.ChannelPage(items=items, next_cursor=page.next_cursor)
+
+    async def _join(self, user: UserId, body: frames.ChannelJoin, key: str) -> frames.Outgoing:
+        await self._check_room((user,))
+        channel = ChannelId(body.channel)
+        join = AddMembers(by=user, users=(user,))
+        await self._asking.request(channel_actor(channel), join)
+        return wire.channel_object(_found(await self._store.get(channel, user), "channel"))
+
+    def _leave(self, user: UserId, body: frames.ChannelLeave, key: str) -> Outcome:
+        leave = RemoveMembers(by=user, users=(user,))
+        return Request(channel_actor(ChannelId(body.channel)), leave, _done)
+
+    async def _sync(self, user: UserId, body: frames.ChannelSync, key: str) -> frames.Outgoing:
+        channel = ChannelId(body.channel)
+        found = await self._store.changes(channel, user, body.rev, SYNC_CHANGES)
+        changes: Changes = _found(found, "channel")
+        if changes.behind > RESET_AFTER or changes.behind < 0:
+            head = changes.since + changes.behind
+            return frames.SyncPage(
+                channel=channel,
+                from_rev=body.rev,
+                to_rev=head,
+                messages=(),
+                members=(),
+                more=False,
+                reset=True,
+            )
+        return wire.sync_page(channel, trimmed(changes, SYNC_BYTES))
+
+    def _read(self, user: UserId, body: frames.ChannelRead, key: str) -> Outcome:
+        def reply(answer: Marked) -> frames.Outgoing:
+            return wire.read_state(answer.marker)
+
+        mark = MarkRead(channel=ChannelId(body.channel), seq=body.seq)
+        return Request(inbox_actor(user), mark, reply)
+
+    # -- members ----------------------------------------------------------------------------
+
+    async def _add(self, user: UserId, body: frames.MemberAdd, key: str) -> Request:
+        users = tuple(UserId(name) for name in body.users)
+        known = await self._people.by_ids(users)
+        for at, name in enumerate(users):
+            if name not in known:
+                raise Refused("not_found", "there is no such user", field=f"users[{at}]")
+        await self._check_room(users)
+        add = AddMembers(by=user, users=users)
+        return Request(channel_actor(ChannelId(body.channel)), add, _members)
+
+    def _remove(self, user: UserId, body: frames.MemberRemove, key: str) -> Outcome:
+        users = tuple(UserId(name) for name in body.users)
+        remove = RemoveMembers(by=user, users=users)
+        return Request(channel_actor(ChannelId(body.channel)), remove, _members)
+
+    async def _member_list(
+        self, user: UserId, body: frames.MemberList, key: str
+    ) -> frames.Outgoing:
+        channel = ChannelId(body.channel)
+        page = _found(await self._store.members(channel, user, body.cursor, body.limit), "channel")
+        items = tuple(wire.member_object(member) for member in page.items)
+        return frames.MemberPage(items=items, next_cursor=page.next_cursor)
+
+    # -- messages ---------------------------------------------------------------------------
+
+    def _send(self, user: UserId, body: frames.MessageSend, key: str) -> Outcome:
+        if handles := handles_in(body.text):
+            return self._send_mentioning(user, body, key, handles)
+        return _post(user, body, key, ())
+
+    async def _send_mentioning(
+        self, user: UserId, body: frames.MessageSend, key: str, handles: frozenset[str]
+    ) -> Request:
+        people = await self._people.by_handles(handles)
+        return _post(user, body, key, mentions_in(body.text, people))
+
+    async def _message(self, user: UserId, body: frames.MessageGet, key: str) -> frames.Outgoing:
+        message = _found(await self._store.message(MessageId(body.message), user), "message")
+        if message.channel != body.channel:
+            raise Refused("not_found", "there is no such message here", field="message")
+        return wire.message_object(message)
+
+    async def _history(
+        self, user: UserId, body: frames.MessageHistory, key: str
+    ) -> frames.Outgoing:
+        page = await self._store.history(
+            ChannelId(body.channel),
+            user,
+            before=body.before,
+            after=body.after,
+            around=body.around,
+            limit=body.limit,
+        )
+        return wire.history(_found(page, "channel"))
+
+    async def _typing(self, user: UserId, body: frames.TypingStart, key: str) -> frames.Outgoing:
+        self._asking.tell(channel_actor(ChannelId(body.channel)), Typing(user=user))
+        return frames.Done()
+
+    # -- private ----------------------------------------------------------------------------
+
+    async def _check_room(self, users: tuple[UserId, ...]) -> None:
+        for user, count in (await self._store.memberships(users)).items():
+            if count >= MAX_CHANNELS_PER_USER:
+                detail = f"{user} is in {count} channels; {MAX_CHANNELS_PER_USER} is the most"
+                raise Refused("limit_reached", detail)
+
+    def _fresh_key(self) -> str:
+        """For a command without one: the server's own retries need it."""
+        return f"server-{self._random_bytes(_KEY_BYTES).hex()}"
+
+    _handlers: Final[dict[type[frames.Incoming], Callable[..., Outcome]]] = {
+        frames.ChannelCreate: _create,
+        frames.ChannelGet: _get,
+        frames.ChannelList: _list,
+        frames.ChannelJoin: _join,
+        frames.ChannelLeave: _leave,
+        frames.ChannelSync: _sync,
+        frames.ChannelRead: _read,
+        frames.MemberAdd: _add,
+        frames.MemberRemove: _remove,
+        frames.MemberList: _member_list,
+        frames.MessageSend: _send,
+        frames.MessageGet: _message,
+        frames.MessageHistory: _history,
+        frames.TypingStart: _typing,
+    }
+
+
+def _found(value: Any, field: str) -> Any:
+    if value is None:
+        raise Refused("not_found", f"there is no such {field}, or it is not for you", field=field)
+    return value
+
+
+def _post(
+    user: UserId, body: frames.MessageSend, key: str, mentions: tuple[Mention, ...]
+) -> Request:
+    post = Post(author=user, key=key, digest=body_digest(body), text=body.text, mentions=mentions)
+    return Request(channel_actor(ChannelId(body.channel)), post, wire.receipt)
+
+
+def _done(answer: Answer) -> frames.Outgoing:
+    return frames.Done()
+
+
+def _members(answer: MembersChanged) -> frames.Outgoing:
+    return frames.Members(members=tuple(wire.member_object(m) for m in answer.members))

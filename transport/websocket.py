@@ -1,0 +1,128 @@
+"""`GET /v1/ws`: from an HTTP request to a client's socket, and all sockets of the host."""
+
+import asyncio
+import random
+from collections import Counter
+from typing import Final
+
+import structlog
+from aiohttp import hdrs, web
+
+from streamhub.domain.errors import Refused, TryAgain
+from streamhub.protocol.close_codes import CloseCode, reason
+from streamhub.protocol.codec import CODECS
+from streamhub.telemetry import Metrics
+from streamhub.transport.client_socket import ClientSocket, Lobby, UpgradedResponse
+
+log = structlog.get_logger()
+
+PATH: Final = "/v1/ws"
+_TICK_S: Final = 1.0
+
+
+class Sockets:
+    """The sockets of one host: lets them in, ticks them, ends them."""
+
+    def __init__(
+        self,
+        lobby: Lobby,
+        metrics: Metrics,
+        *,
+        allowed_origins: tuple[str, ...],
+        unauthenticated_per_address: int,
+    ) -> None:
+        self._lobby = lobby
+        self._metrics = metrics
+        self._origins = frozenset(allowed_origins)
+        self._per_address = unauthenticated_per_address
+        self._waiting: Counter[str] = Counter()
+        self._sockets: set[ClientSocket] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._draining = False
+
+    def __len__(self) -> int:
+        return len(self._sockets)
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        return [web.get(PATH, self.handle)]
+
+    def start(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Upgrade, or say why not: forbidden, rate_limited, unavailable, bad_request."""
+        self._check_origin(request)
+        if self._draining:
+            raise TryAgain("unavailable", "this host is draining", retry_after_ms=1000)
+        address = request.remote or ""
+        if self._waiting[address] >= self._per_address:
+            detail = "too many sockets of your address are waiting for auth"
+            raise TryAgain("rate_limited", detail, retry_after_ms=1000)
+        response = UpgradedResponse(
+            protocols=tuple(CODECS),
+            compress=False,
+            max_msg_size=self._lobby.max_frame_bytes,
+        )
+        if not response.can_prepare(request).ok:
+            raise Refused("bad_request", "this address speaks WebSocket only")
+        await response.prepare(request)
+        codec = CODECS.get(response.ws_protocol or "")
+        if codec is None:
+            code = CloseCode.VERSION_UNSUPPORTED
+            await response.close(code=code, message=reason(code).encode())
+            return response
+        await self._serve(ClientSocket(self._lobby, codec, request, response), address)
+        return response
+
+    async def _serve(self, socket: ClientSocket, address: str) -> None:
+        self._sockets.add(socket)
+        self._waiting[address] += 1
+        socket.on_open = lambda: self._let_in(address)
+        self._metrics.sockets_open.inc()
+        try:
+            await socket.serve()
+        finally:
+            self._metrics.sockets_open.dec()
+            self._sockets.discard(socket)
+            if not socket.authenticated:
+                self._let_in(address)
+
+    def _let_in(self, address: str) -> None:
+        self._waiting[address] -= 1
+        if self._waiting[address] <= 0:
+            del self._waiting[address]
+
+    def _check_origin(self, request: web.Request) -> None:
+        """Browsers say where a page came from; others say nothing. The list is exact."""
+        origin = request.headers.get(hdrs.ORIGIN)
+        if origin is not None and origin not in self._origins:
+            raise Refused("forbidden", "pages of this origin may not open sockets here")
+
+    # -- all of them ------------------------------------------------------------------------
+
+    def revoke(self, subject: str) -> None:
+        """Close the sockets of a user or a session family whose tokens were revoked."""
+        for socket in tuple(self._sockets):
+            if socket.caller and subject in (socket.caller.user, socket.caller.family):
+                socket.end(CloseCode.SESSION_REVOKED)
+
+    def drain(self, over_s: float) -> None:
+        """Let no more in; tell each to come back elsewhere within `over_s`, and then close it."""
+        self._draining = True
+        loop = asyncio.get_running_loop()
+        for socket in tuple(self._sockets):
+            after_s = random.uniform(0, over_s)  # noqa: S311 - spreads the reconnects
+            socket.drain(int(after_s * 1000))
+            loop.call_later(after_s, socket.end, CloseCode.DRAINING)
+
+    async def close(self, code: CloseCode) -> None:
+        """Close all that are left."""
+        self._draining = True
+        if self._timer is not None:
+            self._timer.cancel()
+        await asyncio.gather(*(socket.close(code) for socket in tuple(self._sockets)))
+
+    def _tick(self) -> None:
+        for socket in tuple(self._sockets):
+            socket.tick()
+        self._timer = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
