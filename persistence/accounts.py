@@ -1,0 +1,195 @@
+"""Accounts and token families in PostgreSQL."""
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from streamhub.domain.accounts import Account, Credentials, handle_or_email_taken
+from streamhub.domain.families import (
+    REVOKED,
+    Family,
+    FamilyId,
+    Refreshed,
+    RefreshToken,
+)
+from streamhub.domain.ids import UserId
+from streamhub.domain.people import Person
+from streamhub.persistence.postgres import Pool, PooledConnection, Record
+
+_CREATE: Final = """
+    INSERT INTO users (id, handle, name, email, role, created_at, password_hash)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
+    ON CONFLICT DO NOTHING
+    RETURNING id
+"""
+_GET: Final = "SELECT id, handle, name, email, role, created_at FROM users WHERE id = $1"
+_BY_IDS: Final = "SELECT id, handle, name FROM users WHERE id = ANY($1::text[])"
+_BY_HANDLES: Final = "SELECT id, handle, name FROM users WHERE handle = ANY($1::text[])"
+_CREDENTIALS: Final = """
+    SELECT u.id, u.handle, u.name, u.email, u.role, u.created_at, u.password_hash,
+        EXISTS (
+            SELECT FROM token_families f WHERE f.user_id = u.id AND f.address = $2
+        ) AS known_address
+    FROM users u WHERE u.handle = lower($1) OR lower(u.email) = lower($1)
+"""
+_REPLACE_HASH: Final = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2"
+
+_OPEN: Final = """
+    WITH expired AS (DELETE FROM token_families WHERE user_id = $2 AND expires_at <= $6)
+    INSERT INTO token_families
+        (id, user_id, selector, current, address, opened_at, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
+_LOCK: Final = """
+    SELECT f.*, u.handle, u.name, u.email, u.role, u.created_at
+    FROM token_families f JOIN users u ON u.id = f.user_id
+    WHERE f.selector = $1
+    FOR UPDATE OF f
+"""
+_ROTATE: Final = """
+    UPDATE token_families
+    SET current = $2, previous = current, rotated_at = $3, expires_at = $4
+    WHERE id = $1
+"""
+_REVOKE: Final = """
+    WITH revoked AS (
+        UPDATE token_families SET revoked_at = COALESCE(revoked_at, $2) WHERE selector = $1
+        RETURNING id
+    )
+    SELECT id, cluster_log_append($3, id) FROM revoked
+"""
+_SIGNED_IN: Final = """
+    SELECT u.id, u.handle, u.name, u.email, u.role, u.created_at
+    FROM token_families f JOIN users u ON u.id = f.user_id
+    WHERE f.id = $1 AND f.revoked_at IS NULL
+"""
+_REVOKED_SINCE: Final = "SELECT id FROM token_families WHERE revoked_at >= $1"
+
+
+class PostgresAccountStore:
+    """Implements AccountStore and People."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def create(self, account: Account, password_hash: str) -> None:
+        created = await self._pool.fetchval(
+            _CREATE,
+            account.id,
+            account.handle,
+            account.name,
+            account.email,
+            account.role,
+            account.created_at,
+            password_hash,
+        )
+        if created is None:
+            raise handle_or_email_taken()
+
+    async def account(self, user: UserId) -> Account | None:
+        row = await self._pool.fetchrow(_GET, user)
+        return None if row is None else _account(row)
+
+    async def credentials(self, login: str, address: str) -> Credentials | None:
+        row = await self._pool.fetchrow(_CREDENTIALS, login, address)
+        if row is None:
+            return None
+        return Credentials(
+            account=_account(row),
+            password_hash=row["password_hash"],
+            known_address=row["known_address"],
+        )
+
+    async def replace_hash(self, user: UserId, old: str, new: str) -> None:
+        await self._pool.execute(_REPLACE_HASH, user, old, new)
+
+    async def by_ids(self, users: Collection[UserId]) -> Mapping[UserId, Person]:
+        return {person.id: person for person in await self._people(_BY_IDS, users)}
+
+    async def by_handles(self, handles: Collection[str]) -> Mapping[str, Person]:
+        return {person.handle: person for person in await self._people(_BY_HANDLES, handles)}
+
+    async def _people(self, query: str, wanted: Collection[str]) -> list[Person]:
+        if not wanted:
+            return []
+        rows = await self._pool.fetch(query, list(wanted))
+        return [Person(id=UserId(id), handle=handle, name=name) for id, handle, name in rows]
+
+
+class PostgresFamilyStore:
+    """Implements FamilyStore. A refresh is one short transaction that holds the family's row."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def open(self, family: Family) -> None:
+        await self._pool.execute(
+            _OPEN,
+            family.id,
+            family.user,
+            family.selector,
+            family.current,
+            family.address,
+            family.opened_at,
+            family.expires_at,
+        )
+
+    async def refresh(
+        self, token: RefreshToken, successor: RefreshToken, *, now_ms: int, expires_at: int
+    ) -> Refreshed | None:
+        async def work(connection: PooledConnection) -> Refreshed | None:
+            row = await connection.fetchrow(_LOCK, token.selector)
+            if row is None:
+                return None
+            family = _family(row)
+            match family.judge(token.digest, successor.digest, now_ms):
+                case "rotate":
+                    next_digest = successor.digest
+                    await connection.execute(_ROTATE, family.id, next_digest, now_ms, expires_at)
+                case "repeat":
+                    pass
+                case "reuse":
+                    await connection.execute(_REVOKE, token.selector, now_ms, REVOKED)
+                    return None
+                case "over":
+                    return None
+            return Refreshed(family=family.id, account=_account(row, family.user))
+
+        return await self._pool.transact(work)
+
+    async def revoke(self, token: RefreshToken, now_ms: int) -> FamilyId | None:
+        row = await self._pool.fetchrow(_REVOKE, token.selector, now_ms, REVOKED)
+        return None if row is None else FamilyId(row["id"])
+
+    async def signed_in(self, family: FamilyId) -> Account | None:
+        row = await self._pool.fetchrow(_SIGNED_IN, family)
+        return None if row is None else _account(row)
+
+    async def revoked_since(self, moment_ms: int) -> tuple[FamilyId, ...]:
+        rows = await self._pool.fetch(_REVOKED_SINCE, moment_ms)
+        return tuple(FamilyId(row["id"]) for row in rows)
+
+
+def _account(row: Record, user: UserId | None = None) -> Account:
+    return Account(
+        id=user or UserId(row["id"]),
+        handle=row["handle"],
+        name=row["name"],
+        email=row["email"],
+        role=row["role"],
+        created_at=row["created_at"],
+    )
+
+
+def _family(row: Record) -> Family:
+    return Family(
+        id=FamilyId(row["id"]),
+        user=UserId(row["user_id"]),
+        selector=row["selector"],
+        current=row["current"],
+        previous=row["previous"],
+        address=row["address"],
+        opened_at=row["opened_at"],
+        rotated_at=row["rotated_at"],
+        expires_at=row["expires_at"],
+        revoked_at=row["revoked_at"],
+    )

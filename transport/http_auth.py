@@ -1,0 +1,119 @@
+"""REST: registering, signing in and out, and looking at accounts."""
+
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from streamhub.domain.accounts import Account, AccountStore
+from streamhub.domain.errors import Refused
+from streamhub.domain.gate import Gate
+from streamhub.domain.ids import USER, UserId, is_id
+from streamhub.domain.sign_in import Grant, SignIn
+from streamhub.domain.tokens import Caller
+from streamhub.protocol.accounts import AccountObject, LogIn, Refresh, Register, SignedIn
+from streamhub.protocol.frames import UserObject
+from streamhub.transport.bodies import json_response, read_body
+
+GATE: Final = web.AppKey("gate", Gate)
+
+_SCHEME: Final = "bearer "
+
+
+def authenticate(request: web.Request) -> Caller:
+    """Who the request speaks for, by `Authorization: Bearer` alone; no cookie, no query.
+
+    The application must have a GATE. Raises Refused: unauthenticated, token_expired.
+    """
+    given = request.headers.getall(hdrs.AUTHORIZATION, [])
+    if len(given) != 1 or given[0][: len(_SCHEME)].lower() != _SCHEME:
+        raise Refused("unauthenticated", "send Authorization: Bearer and an access token")
+    return request.app[GATE].caller(given[0][len(_SCHEME) :].strip(" "))
+
+
+def routes(sign_in: SignIn, accounts: AccountStore) -> list[web.RouteDef]:
+    """The routes of this area. The application must have a GATE."""
+    area = _Area(sign_in, accounts)
+    return [
+        web.post("/v1/auth/register", area.register),
+        web.post("/v1/auth/login", area.log_in),
+        web.post("/v1/auth/refresh", area.refresh),
+        web.post("/v1/auth/logout", area.log_out),
+        web.get("/v1/me", area.me),
+        web.get("/v1/users/{id}", area.user),
+    ]
+
+
+class _Area:
+    def __init__(self, sign_in: SignIn, accounts: AccountStore) -> None:
+        self._sign_in = sign_in
+        self._accounts = accounts
+
+    async def register(self, request: web.Request) -> web.Response:
+        body = await read_body(request, Register)
+        grant = await self._sign_in.register(
+            email=body.email,
+            handle=body.handle,
+            name=body.name,
+            password=body.password,
+            address=_address_of(request),
+        )
+        return _granted(grant, status=201)
+
+    async def log_in(self, request: web.Request) -> web.Response:
+        body = await read_body(request, LogIn)
+        grant = await self._sign_in.log_in(
+            login=body.login, password=body.password, address=_address_of(request)
+        )
+        return _granted(grant)
+
+    async def refresh(self, request: web.Request) -> web.Response:
+        body = await read_body(request, Refresh)
+        return _granted(await self._sign_in.refresh(body.refresh_token))
+
+    async def log_out(self, request: web.Request) -> web.Response:
+        body = await read_body(request, Refresh)
+        await self._sign_in.log_out(body.refresh_token)
+        return web.Response(status=204)
+
+    async def me(self, request: web.Request) -> web.Response:
+        account = await self._accounts.account(authenticate(request).user)
+        if account is None:
+            raise Refused("unauthenticated", "the account is gone")
+        return json_response(_own(account))
+
+    async def user(self, request: web.Request) -> web.Response:
+        authenticate(request)
+        wanted = request.match_info["id"]
+        account = await self._accounts.account(UserId(wanted)) if is_id(wanted, USER) else None
+        if account is None:
+            raise Refused("not_found", "there is no such user")
+        return json_response(UserObject(id=account.id, handle=account.handle, name=account.name))
+
+
+def _granted(grant: Grant, status: int = 200) -> web.Response:
+    response = json_response(
+        SignedIn(
+            user=_own(grant.account),
+            access_token=grant.access_token,
+            refresh_token=grant.refresh_token,
+            expires_in=grant.expires_in,
+        ),
+        status,
+    )
+    response.headers[hdrs.CACHE_CONTROL] = "no-store"
+    return response
+
+
+def _own(account: Account) -> AccountObject:
+    return AccountObject(
+        id=account.id,
+        handle=account.handle,
+        name=account.name,
+        email=account.email,
+        role=account.role,
+        created_at=account.created_at,
+    )
+
+
+def _address_of(request: web.Request) -> str:
+    return request.remote or "local"
