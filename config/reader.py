@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from streamhub.config.settings import CONFIG_VARIABLE, GROUPS, KNOWN, PREFIX, Known, Settings
+from streamhub.config.catalogue import CONFIG_VARIABLE, GROUPS, KNOWN, PREFIX, Known
+from streamhub.config.settings import Settings
 
 DEFAULT_FILE: Final = "streamhub.toml"
 

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from streamhub.config.catalogue import DEFAULT_SOURCE, GROUPS, KNOWN
 from streamhub.config.secret import Secret
-from streamhub.config.settings import DEFAULT_SOURCE, GROUPS, KNOWN, Settings
+from streamhub.config.settings import Settings
 
 _INTRODUCTION = """\
 # Configuration

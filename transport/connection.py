@@ -5,8 +5,10 @@ RFC 9112 lets a server guess at is refused. aiohttp's parser refuses most of it;
 the rest before the application, and before `100 Continue`.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
@@ -16,6 +18,8 @@ from streamhub.transport.middleware import REQUEST_ID_HEADER, new_request_id
 from streamhub.transport.problems import problem_of, problem_response
 
 BaseHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+MIN_BODY_BYTES_PER_S: Final = 1024
 
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9._~-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
@@ -41,18 +45,62 @@ class Connection(web.RequestHandler):
         return _refusal(RuntimeError("internal"))
 
 
-def strictly(handler: BaseHandler) -> BaseHandler:
+def strictly(handler: BaseHandler, slow_body_s: float) -> BaseHandler:
     """`handler` for requests that are well formed; a refusal and the end of the connection for
-    others. Adds no coroutine, as open sockets live inside the handler."""
+    others. A body must come at MIN_BODY_BYTES_PER_S, looked at every `slow_body_s` seconds.
+
+    Adds no coroutine to requests without a body, as open sockets live inside the handler.
+    """
 
     def checked(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         if fault := _fault_of(request):
             return _answer(_refusal(fault))
+        answer = handler
         if hdrs.TRANSFER_ENCODING in request.headers:
-            return _last(handler, request)
-        return handler(request)
+            answer = partial(_last, answer)
+        if not request.content.is_eof():
+            answer = partial(_while_it_comes, answer, slow_body_s)
+        return answer(request)
 
     return checked
+
+
+async def _while_it_comes(
+    handler: BaseHandler, slow_body_s: float, request: web.BaseRequest
+) -> web.StreamResponse:
+    watch = _BodyWatch(request, slow_body_s)
+    try:
+        return await handler(request)
+    finally:
+        watch.stop()
+
+
+class _BodyWatch:
+    """Cuts the connection, and thereby cancels the handler, when the client sends its body too
+    slowly. Time in which the server itself does not read, because the handler is busy, is free."""
+
+    def __init__(self, request: web.BaseRequest, every_s: float) -> None:
+        self._request = request
+        self._every_s = every_s
+        self._loop = asyncio.get_running_loop()
+        self._wait()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def _wait(self) -> None:
+        self._seen = self._request.content.total_bytes
+        self._timer = self._loop.call_later(self._every_s, self._look)
+
+    def _look(self) -> None:
+        body, transport = self._request.content, self._request.transport
+        if transport is None or body.is_eof():
+            return
+        came = body.total_bytes - self._seen
+        if came < MIN_BODY_BYTES_PER_S * self._every_s and transport.is_reading():
+            transport.close()
+        else:
+            self._wait()
 
 
 def _fault_of(request: web.BaseRequest) -> Refused | None:

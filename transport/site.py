@@ -12,6 +12,7 @@ from streamhub.transport.connection import Connection, strictly
 BACKLOG: Final = 1024
 MAX_LINE_BYTES: Final = 8190
 MAX_HEADERS: Final = 100
+SLOW_BODY_S: Final = 30.0
 
 
 def listen_socket(host: str, port: int, reuse_port: bool) -> socket.socket:
@@ -63,19 +64,21 @@ async def run_site(
     *,
     keepalive_timeout_s: float,
     shutdown_timeout_s: float,
+    slow_body_s: float = SLOW_BODY_S,
 ) -> Site:
     """Serve `app` on `sock` (from `listen_socket`), which belongs to the site from then on.
 
     A connection that has not sent a whole request head within `keepalive_timeout_s` of being
     opened, or of the last answer, is closed, however busily it drips. A handler whose client is
-    gone is cancelled: what must outlive its request belongs to an actor.
+    gone is cancelled: what must outlive its request belongs to an actor. A request whose body comes
+    at less than 1 KiB/s for `slow_body_s` is cut.
     """
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=shutdown_timeout_s)
     await runner.setup()
     manager = runner.server
     if manager is None:
         raise RuntimeError("the runner has no server after its setup")
-    manager.request_handler = strictly(manager.request_handler)
+    manager.request_handler = strictly(manager.request_handler, slow_body_s)
     loop = asyncio.get_running_loop()
     options: dict[str, Any] = {
         "keepalive_timeout": keepalive_timeout_s,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from streamhub.config import describe, load_settings, reference
-from streamhub.config.settings import KNOWN
+from streamhub.config.catalogue import KNOWN
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 

@@ -1,10 +1,11 @@
-"""Connections that send nothing, or nearly nothing, are closed within the keep-alive time-out."""
+"""Connections that send nothing, or nearly nothing, are closed; slow handlers are not to blame."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from streamhub.config import EdgeSettings
 from streamhub.telemetry import Metrics
@@ -104,3 +105,78 @@ async def test_a_slow_handler_is_not_a_slow_connection() -> None:
     writer.close()
     await site.close()
     assert answer.endswith(b"patience")
+
+
+POST = b"POST /length HTTP/1.1\r\nHost: a\r\n"
+
+
+async def length(request: web.Request) -> web.Response:
+    return web.Response(text=str(len(await request.read())))
+
+
+async def serve_bodies(handler: Handler) -> Site:
+    parts = Parts(edge=EdgeSettings(), metrics=Metrics(), routes=(web.post("/length", handler),))
+    return await run_site(
+        create_app(parts),
+        listen_socket("127.0.0.1", 0, reuse_port=True),
+        keepalive_timeout_s=5.0,
+        shutdown_timeout_s=1.0,
+        slow_body_s=0.2,
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "drop"),
+    [
+        (b"Content-Length: 1000000\r\n\r\n", b"x"),
+        (b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+    ],
+    ids=["announced", "chunked"],
+)
+async def test_a_dripping_body_is_cut_and_its_handler_ends(head: bytes, drop: bytes) -> None:
+    ended = asyncio.Event()
+
+    async def read(request: web.Request) -> web.Response:
+        try:
+            return await length(request)
+        finally:
+            ended.set()
+
+    site = await serve_bodies(read)
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(POST + head)
+
+    assert await closed_while_dripping(reader, writer, drop) == b""
+    async with asyncio.timeout(DEADLINE_S):
+        await ended.wait()
+    await site.close()
+
+
+async def test_a_steady_body_may_take_as_long_as_it_needs() -> None:
+    site = await serve_bodies(length)
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(POST + b"Content-Length: 500000\r\nConnection: close\r\n\r\n")
+    for _ in range(50):  # a second in all, at far more than the least rate
+        writer.write(b"x" * 10_000)
+        await asyncio.sleep(0.02)
+
+    async with asyncio.timeout(DEADLINE_S):
+        assert (await reader.read()).endswith(b"500000")
+    writer.close()
+    await site.close()
+
+
+async def test_a_client_is_not_cut_for_a_handler_that_does_not_read() -> None:
+    async def pause_then_read(request: web.Request) -> web.Response:
+        await asyncio.sleep(0.7)  # several looks, none of which may blame the client
+        return await length(request)
+
+    site = await serve_bodies(pause_then_read)
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(POST + b"Content-Length: 1000000\r\nConnection: close\r\n\r\n")
+    writer.write(b"x" * 1_000_000)
+
+    async with asyncio.timeout(DEADLINE_S):
+        assert (await reader.read()).endswith(b"1000000")
+    writer.close()
+    await site.close()
