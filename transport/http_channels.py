@@ -1,0 +1,82 @@
+"""REST: every command on channels, members and messages, with the bodies of the wire.
+
+POST   /v1/channels                       channel.create  -> 201
+GET    /v1/channels                       channel.list
+GET    /v1/channels/{channel}             channel.get
+POST   /v1/channels/{channel}/join        channel.join
+POST   /v1/channels/{channel}/leave       channel.leave
+GET    /v1/channels/{channel}/sync        channel.sync
+POST   /v1/channels/{channel}/read        channel.read
+GET    /v1/channels/{channel}/members     member.list
+POST   /v1/channels/{channel}/members     member.add
+DELETE /v1/channels/{channel}/members/{user}      member.remove
+POST   /v1/channels/{channel}/messages    message.send    -> 201
+GET    /v1/channels/{channel}/messages    message.history
+GET    /v1/channels/{channel}/messages/{message}  message.get
+POST   /v1/channels/{channel}/typing      typing.start
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from streamhub.domain.errors import Refused
+from streamhub.protocol import frames
+from streamhub.protocol.scalars import KEY_PATTERN
+from streamhub.transport.bodies import as_command, json_response, read_command
+from streamhub.transport.commands import Commands
+from streamhub.transport.http_auth import authenticate
+
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+
+_KEY: Final = re.compile(KEY_PATTERN)
+_ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
+    (hdrs.METH_POST, "/v1/channels", frames.ChannelCreate, 201),
+    (hdrs.METH_GET, "/v1/channels", frames.ChannelList, 200),
+    (hdrs.METH_GET, "/v1/channels/{channel}", frames.ChannelGet, 200),
+    (hdrs.METH_POST, "/v1/channels/{channel}/join", frames.ChannelJoin, 200),
+    (hdrs.METH_POST, "/v1/channels/{channel}/leave", frames.ChannelLeave, 200),
+    (hdrs.METH_GET, "/v1/channels/{channel}/sync", frames.ChannelSync, 200),
+    (hdrs.METH_POST, "/v1/channels/{channel}/read", frames.ChannelRead, 200),
+    (hdrs.METH_GET, "/v1/channels/{channel}/members", frames.MemberList, 200),
+    (hdrs.METH_POST, "/v1/channels/{channel}/members", frames.MemberAdd, 200),
+    (hdrs.METH_POST, "/v1/channels/{channel}/messages", frames.MessageSend, 201),
+    (hdrs.METH_GET, "/v1/channels/{channel}/messages", frames.MessageHistory, 200),
+    (hdrs.METH_GET, "/v1/channels/{channel}/messages/{message}", frames.MessageGet, 200),
+    (hdrs.METH_POST, "/v1/channels/{channel}/typing", frames.TypingStart, 200),
+)
+
+
+def routes(commands: Commands) -> list[web.RouteDef]:
+    """The routes of this area. The application must have a GATE, see `http_auth`."""
+
+    def command(kind: type[frames.Incoming], status: int) -> Callable[..., Awaitable[web.Response]]:
+        async def handle(request: web.Request) -> web.Response:
+            caller = authenticate(request)
+            body = await read_command(request, kind)
+            reply = await commands.perform(caller.user, body, _key_of(request))
+            return json_response(reply, status=status)
+
+        return handle
+
+    async def remove(request: web.Request) -> web.Response:
+        caller = authenticate(request)
+        named = {"channel": request.match_info["channel"], "users": (request.match_info["user"],)}
+        reply = await commands.perform(caller.user, as_command(named, frames.MemberRemove))
+        return json_response(reply)
+
+    return [
+        *(web.route(method, path, command(kind, status)) for method, path, kind, status in _ROUTES),
+        web.delete("/v1/channels/{channel}/members/{user}", remove),
+    ]
+
+
+def _key_of(request: web.Request) -> str | None:
+    key = request.headers.get(IDEMPOTENCY_KEY)
+    if key is not None and not _KEY.match(key):
+        raise Refused(
+            "bad_request", "must be 1 to 64 printable ASCII characters", field=IDEMPOTENCY_KEY
+        )
+    return key
