@@ -71,10 +71,10 @@ class ObjectStore:
         self._session = session
 
     @classmethod
-    async def open(cls, url: str) -> Self:
-        """A store on the bucket of `url`, which is made if it is not there.
+    def connect(cls, url: str) -> Self:
+        """A store on the bucket of `url`; it connects on first use. Raises ValueError for a bad URL.
 
-        Raises ValueError for a bad URL and PermissionError when S3 refuses the keys.
+        Must be called in a running event loop.
         """
         bucket = Bucket.parse(url)
         session = ClientSession(
@@ -88,7 +88,15 @@ class ObjectStore:
             region=bucket.region,
             session=session,
         )
-        store = cls(bucket, client, session)
+        return cls(bucket, client, session)
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """A store on the bucket of `url`, which is made if it is not there.
+
+        Raises ValueError for a bad URL and PermissionError when S3 refuses the keys.
+        """
+        store = cls.connect(url)
         try:
             await store._ensure_bucket()
         except BaseException:
