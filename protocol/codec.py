@@ -21,7 +21,7 @@ from msgspec import Raw, Struct
 
 from streamhub.protocol import careful
 from streamhub.protocol.close_codes import CloseCode
-from streamhub.protocol.errors import BadFrame
+from streamhub.protocol.errors import BadFrame, ProtocolError
 from streamhub.protocol.frames import (
     CLIENT_CONTROLS,
     COMMANDS,
@@ -105,6 +105,20 @@ class Codec:
         if frame is None or (self._may_repeat_keys and self._may_repeat_keys(data, frame)):
             return careful.client_frame(self._plain(data))
         return frame
+
+    def read_client(
+        self, data: bytes | str, max_frame_bytes: int = MAX_FRAME_BYTES
+    ) -> ClientFrame | ProtocolError:
+        """`decode_client` with the error as a value, made for `Connection.receive`.
+
+        The error has no traceback: its frames would keep up to a mebibyte of input alive until
+        the garbage collector comes by.
+        """
+        try:
+            return self.decode_client(data, max_frame_bytes)
+        except ProtocolError as error:
+            error.__context__ = None
+            return error.with_traceback(None)
 
     def decode_server(self, data: bytes | str) -> ServerFrame | None:
         """What a client got; None for what this version does not know. Raises BadFrame."""

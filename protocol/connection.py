@@ -130,7 +130,7 @@ class Connection:
                 return None
 
     def receive(self, frame: ClientFrame | ProtocolError, now_ms: int) -> Action | None:
-        """A frame as the codec gave it, or the ProtocolError it raised instead."""
+        """What `Codec.read_client` made of a message."""
         before = self.state
         step = self._input(frame, now_ms)
         self._move(step)

@@ -4,7 +4,7 @@
     |-- BadFrame         not decodable or of no known shape: the socket is closed with its code
     `-- CommandRefused   a command that is wrong in a field: answered, and the socket stays
 
-Both are raised by the codec and taken by `Connection.receive`. Neither holds what the client sent
+Both come from the codec and are taken by `Connection.receive`. Neither holds what the client sent
 beyond a short, printable name of a field.
 """
 
