@@ -6,9 +6,9 @@ and nulls pay for exactness. No input raises anything but ProtocolError.
 
 msgspec lets a JSON key come twice. Every string of an accepted frame, keys included, comes back
 when it is encoded again, so a key that came twice leaves the original with more quote marks than
-the copy. Counting both costs 1 us for an ordinary message.send; only frames whose counts differ
-(nulls, defaults) or that write characters as \\u escapes (which could hide a quote mark) are read
-again by a parser that sees the pairs (4 us).
+the copy. Counting both costs 1.3 us for an ordinary message.send, beside 3.4 us of decoding; only
+frames whose counts differ (defaults) or that write characters as \\u escapes (which could hide a
+quote mark) are read again by a parser that sees the pairs (8 us).
 """
 
 import hashlib
@@ -102,8 +102,10 @@ class Codec:
             frame = self._typed(data)
         except (ValueError, RecursionError):
             frame = None
-        if frame is None or (self._may_repeat_keys and self._may_repeat_keys(data, frame)):
+        if frame is None:
             return careful.client_frame(self._plain(data))
+        if self._may_repeat_keys is not None and self._may_repeat_keys(data, frame):
+            self._plain(data)  # raises BadFrame if they do
         return frame
 
     def read_client(
@@ -175,7 +177,7 @@ def _size_bytes(data: bytes | str, limit: int) -> int:
 
 
 def _may_repeat_keys(data: str, frame: ClientFrame) -> bool:
-    """Whether it is possible; the careful look knows."""
+    """Whether it is possible at all; only then is the text worth reading again."""
     return "\\u" in data or data.count('"') != JSON.encode(frame).count(b'"')
 
 
