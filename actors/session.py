@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -43,7 +43,9 @@ class Socket(Protocol):
         """Wait until there is room again. Raises SlowReader, ConnectionError."""
         ...
 
-    def broadcast(self, event: Broadcast) -> None: ...
+    def broadcast(self, event: Any) -> None:
+        """One event for many, as the relay made it."""
+        ...
 
     def page(self, channel: ChannelId, changes: Changes) -> None:
         """What the client lacks of a channel, as state."""

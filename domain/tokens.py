@@ -114,7 +114,7 @@ class Revocations:
     """
 
     def __init__(self, access_ttl_s: int) -> None:
-        self._keep_ms = (access_ttl_s + 2 * LEEWAY_S) * 1000
+        self.keep_ms = (access_ttl_s + 2 * LEEWAY_S) * 1000
         self._since: dict[str, int] = {}  # the oldest first
 
     def add(self, subject: str, now_ms: int) -> None:
@@ -122,7 +122,7 @@ class Revocations:
         self._since.pop(subject, None)
         self._since[subject] = now_ms
         while (oldest := next(iter(self._since))) != subject:
-            if self._since[oldest] + self._keep_ms > now_ms:
+            if self._since[oldest] + self.keep_ms > now_ms:
                 break
             del self._since[oldest]
 

@@ -1,7 +1,7 @@
 """Every metric of a host, and the joining of several hosts' into one page."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import (
@@ -45,6 +45,10 @@ class Metrics:
         self.sockets_open = Gauge(
             "streamhub_sockets_open", "WebSocket connections open now.", registry=registry
         )
+
+    def read(self, name: str, help_text: str, value: Callable[[], float]) -> None:
+        """A gauge whose value is read when somebody looks."""
+        Gauge(name, help_text, registry=self._registry).set_function(value)
 
     def render(self) -> bytes:
         """The exposition in Prometheus' text format, without the `_created` series nobody reads."""

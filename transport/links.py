@@ -100,6 +100,11 @@ class Links:
         return len(self._links)
 
     @property
+    def peers(self) -> tuple[HostId, ...]:
+        """The hosts there is a link to, or one is being dialled."""
+        return tuple(self._links)
+
+    @property
     def queued(self) -> int:
         """Envelopes that wait to be sent."""
         return sum(len(link.queue) for link in self._links.values())

@@ -1,0 +1,51 @@
+"""Bringing hints that an inbox did not get: whoever told it may have died in between."""
+
+import asyncio
+from typing import Final, Protocol
+
+import structlog
+
+from streamhub.actors.ports import Directory
+from streamhub.domain.channels import Outbox
+from streamhub.domain.errors import StreamHubError
+from streamhub.domain.ids import HostId
+from streamhub.domain.messages import ActorId, Message, TakeHint, inbox_actor
+
+log = structlog.get_logger()
+
+EVERY_S: Final = 2.0
+OLDER_THAN_MS: Final = 2000
+_LIMIT: Final = 200
+_SWEEPER: Final = ActorId("outbox", "sweep")
+
+
+class _Actors(Protocol):
+    def tell(self, to: ActorId, message: Message) -> None: ...
+
+
+class OutboxSweep:
+    """Tells inboxes of what has waited in the outbox, until they took it. One host sweeps."""
+
+    def __init__(self, host: HostId, outbox: Outbox, actors: _Actors, directory: Directory) -> None:
+        self._host = host
+        self._outbox = outbox
+        self._actors = actors
+        self._directory = directory
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            if self._directory.serving and self._directory.owner(_SWEEPER) == self._host:
+                await self.sweep()
+
+    async def sweep(self) -> int:
+        """Tell of what is due now; how many hints that were."""
+        try:
+            hints = await self._outbox.due(OLDER_THAN_MS, _LIMIT)
+        except StreamHubError as error:
+            log.warning("outbox.not_swept", error=error.code)
+            return 0
+        for hint in hints:
+            self._actors.tell(inbox_actor(hint.user), TakeHint(hint=hint))
+        return len(hints)

@@ -1,0 +1,271 @@
+"""The chat of one host, put together: actors, links, relay, sockets, commands and accounts."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import structlog
+from aiohttp import web
+
+from streamhub.actors.cell import Kind
+from streamhub.actors.channel import ChannelActor
+from streamhub.actors.inbox import InboxActor
+from streamhub.actors.ring import RingBudget
+from streamhub.actors.session import SessionActor
+from streamhub.actors.sweep import OutboxSweep
+from streamhub.actors.system import ActorSystem
+from streamhub.cluster.membership import Membership
+from streamhub.config import Secret, Settings
+from streamhub.domain import envelopes
+from streamhub.domain.channels import Loaded
+from streamhub.domain.cluster import LogEntry, View
+from streamhub.domain.families import REVOKED
+from streamhub.domain.gate import Gate
+from streamhub.domain.ids import ChannelId, HostId, SessionId, UserId
+from streamhub.domain.limits import Limiter
+from streamhub.domain.sign_in import SignIn
+from streamhub.domain.tokens import Revocations, TokenIssuer, TokenVerifier
+from streamhub.persistence.accounts import PostgresAccountStore, PostgresFamilyStore
+from streamhub.persistence.channels import PostgresChannelStore
+from streamhub.persistence.outbox import PostgresOutbox
+from streamhub.persistence.passwords import Argon2Hasher, common_passwords
+from streamhub.persistence.postgres import Pool
+from streamhub.persistence.writer import PostgresJournal
+from streamhub.protocol.close_codes import CloseCode
+from streamhub.protocol.connection import Rules
+from streamhub.telemetry import Metrics
+from streamhub.transport import http_auth, http_channels, links
+from streamhub.transport.admission import Admission
+from streamhub.transport.asking import Asking
+from streamhub.transport.client_socket import ClientSocket, Lobby
+from streamhub.transport.commands import Commands
+from streamhub.transport.links import Links
+from streamhub.transport.relay import Relay
+from streamhub.transport.websocket import Sockets
+
+log = structlog.get_logger(__name__)
+
+FEATURES: Final = ("chat",)
+_CHANNEL_IDLE_S: Final = 300.0
+_INBOX_IDLE_S: Final = 60.0
+
+
+class SystemClock:
+    """Wall-clock time and the system's randomness."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def random_bytes(self, count: int) -> bytes:
+        return secrets.token_bytes(count)
+
+
+class Chat:
+    """What a host does for its clients. Made and started once it has stores and a membership."""
+
+    def __init__(
+        self,
+        host: HostId,
+        settings: Settings,
+        *,
+        pool: Pool,
+        limiter: Limiter,
+        membership: Membership,
+        metrics: Metrics,
+        auth_secret: Secret,
+        cluster_secret: Secret,
+        epoch: int,
+    ) -> None:
+        clock = SystemClock()
+        self._membership = membership
+        self._store = PostgresChannelStore(pool)
+        self._outbox = PostgresOutbox(pool)
+        self._journal = PostgresJournal(pool, lanes=settings.cluster.lanes)
+        self.links = Links(
+            host, cluster_secret, address=self._address_of, on_lost=self._on_link_lost
+        )
+        self.actors = ActorSystem(
+            host,
+            self._kinds(),
+            directory=membership,
+            switch=self.links,
+            journal=self._journal,
+            clock=clock,
+        )
+        self.relay = Relay(membership, self.links, self._store.heads)
+        accounts = PostgresAccountStore(pool)
+        self._families = PostgresFamilyStore(pool)
+        self._hasher = Argon2Hasher(settings.auth)
+        self._revocations = Revocations(settings.auth.access_ttl_s)
+        self._clock = clock
+        self.gate = Gate(
+            TokenVerifier(auth_secret, settings.auth.issuer),
+            self._revocations,
+            self._families,
+            clock.now_ms,
+        )
+        sign_in = SignIn(
+            accounts=accounts,
+            families=self._families,
+            hasher=self._hasher,
+            limiter=limiter,
+            issuer=TokenIssuer(auth_secret, settings.auth.issuer, settings.auth.access_ttl_s),
+            secret=auth_secret,
+            refresh_ttl_s=settings.auth.refresh_ttl_s,
+            common_passwords=common_passwords(),
+            now_ms=clock.now_ms,
+            random_bytes=clock.random_bytes,
+        )
+        asking = Asking(self.actors)
+        commands = Commands(
+            asking=asking,
+            store=self._store,
+            people=accounts,
+            now_ms=clock.now_ms,
+            random_bytes=clock.random_bytes,
+        )
+        edge = settings.edge
+        lobby = Lobby(
+            rules=Rules(heartbeat_ms=edge.heartbeat_ms, auth_timeout_ms=edge.auth_timeout_ms),
+            gate=self.gate,
+            store=self._store,
+            commands=commands,
+            admission=Admission(),
+            make_session=self._make_session,
+            epoch=epoch,
+            features=FEATURES,
+            max_frame_bytes=edge.max_frame_bytes,
+            pause_bytes=edge.pause_bytes,
+            paused_limit_s=edge.paused_limit_s,
+        )
+        self._pause_bytes = edge.pause_bytes
+        self.sockets = Sockets(
+            lobby,
+            metrics,
+            allowed_origins=edge.allowed_origins,
+            unauthenticated_per_address=edge.unauthenticated_per_address,
+        )
+        self.routes: Sequence[web.AbstractRouteDef] = (
+            *self.sockets.routes(),
+            *http_auth.routes(sign_in, accounts),
+            *http_channels.routes(commands),
+        )
+        self.private_routes = [web.get(links.PATH, self.links.accept)]
+        self._sweep = OutboxSweep(host, self._outbox, self.actors, membership)
+        self._sweeping: asyncio.Task[None] | None = None
+        self._measure(metrics)
+
+    async def start(self) -> None:
+        """Begin to carry envelopes, to compare digests and to sweep."""
+        now_ms = self._clock.now_ms()
+        since_ms = now_ms - self._revocations.keep_ms
+        for family in await self._families.revoked_since(since_ms):
+            self._revocations.add(family, now_ms)
+        self.links.start(self._handlers())
+        self.relay.start()
+        self.sockets.start()
+        self._membership.on_view(self._on_view)
+        self._membership.on_entry(self._on_entry)
+        self._sweeping = asyncio.create_task(self._sweep.run())
+
+    async def stop(self) -> None:
+        """Close the sockets, drop the actors, flush the journal."""
+        await self.sockets.close(CloseCode.RESTARTING)
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.gather(self._sweeping, return_exceptions=True)
+        await self.relay.close()
+        await self.actors.close()
+        await self.links.close()
+        await self._journal.close()
+        self._hasher.close()
+
+    # -- parts ------------------------------------------------------------------------------
+
+    def _kinds(self) -> Mapping[str, Kind]:
+        budget = RingBudget()
+
+        def make_channel(loaded: Loaded) -> ChannelActor:
+            return ChannelActor(loaded, budget)
+
+        def make_inbox(user: UserId) -> InboxActor:
+            return InboxActor(user, self._store, self._outbox)
+
+        async def load_inbox(key: str) -> UserId:
+            return UserId(key)
+
+        return {
+            "channel": Kind(
+                lambda key: self._store.take_over(ChannelId(key)), make_channel, _CHANNEL_IDLE_S
+            ),
+            "inbox": Kind(load_inbox, make_inbox, _INBOX_IDLE_S),
+        }
+
+    def _make_session(
+        self, session_id: SessionId, user: UserId, socket: ClientSocket
+    ) -> SessionActor:
+        return SessionActor(
+            session_id,
+            user,
+            socket=socket,
+            relay=self.relay,
+            store=self._store,
+            pause_bytes=self._pause_bytes,
+        )
+
+    def _handlers(self) -> dict[type, Callable[[HostId, Any], None]]:
+        interests = self.actors.interests
+        return {
+            envelopes.Ask: self.actors.on_ask,
+            envelopes.Answered: self.actors.on_answered,
+            envelopes.Tell: self.actors.on_tell,
+            envelopes.Interest: interests.on_interest,
+            envelopes.NoInterest: interests.on_no_interest,
+            envelopes.Digest: interests.on_digest,
+            envelopes.Listening: self.relay.on_listening,
+            envelopes.NotOwner: self.relay.on_not_owner,
+            envelopes.Changed: self.relay.on_changed,
+            envelopes.Passed: self.relay.on_passed,
+        }
+
+    # -- news of the cluster ----------------------------------------------------------------
+
+    async def _on_view(self, view: View) -> None:
+        self.links.drop([peer for peer in self.links.peers if view.host(peer) is None])
+        self.actors.on_view()
+        self.relay.on_view()
+
+    def _on_entry(self, entry: LogEntry) -> None:
+        if entry.kind == REVOKED:
+            self._revocations.add(entry.subject, self._clock.now_ms())
+            self.sockets.revoke(entry.subject)
+
+    def _on_link_lost(self, host: HostId) -> None:
+        self.actors.on_link_lost(host)
+        self.relay.on_link_lost(host)
+
+    def _address_of(self, host: HostId) -> str | None:
+        entry = self._membership.view.host(host)
+        return entry.address if entry else None
+
+    def _measure(self, metrics: Metrics) -> None:
+        metrics.read("streamhub_actors", "Actors awake on this host.", self.actors.__len__)
+        metrics.read(
+            "streamhub_mailbox_messages",
+            "Messages that wait for actors.",
+            lambda: self.actors.queued,
+        )
+        metrics.read("streamhub_topics", "Topics this host listens to.", self.relay.__len__)
+        metrics.read(
+            "streamhub_relay_repairs",
+            "Changes that only a digest found; 0 without faults.",
+            lambda: self.relay.repairs,
+        )
+        metrics.read("streamhub_links", "Links to other hosts.", self.links.__len__)
+        metrics.read(
+            "streamhub_link_envelopes_waiting",
+            "Envelopes that wait to be sent to other hosts.",
+            lambda: self.links.queued,
+        )
