@@ -72,9 +72,9 @@ class ObjectStore:
 
     @classmethod
     def connect(cls, url: str) -> Self:
-        """A store on the bucket of `url`; it connects on first use. Raises ValueError for a bad URL.
+        """A store on the bucket of `url`, which connects on first use.
 
-        Must be called in a running event loop.
+        Needs a running event loop. Raises ValueError for a bad URL.
         """
         bucket = Bucket.parse(url)
         session = ClientSession(

@@ -1,0 +1,166 @@
+"""The statements of a batch: drafts in, outcomes out."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from streamhub.domain.channels import (
+    Committed,
+    Head,
+    Hint,
+    JoinDraft,
+    LeaveDraft,
+    Member,
+    MembersJoined,
+    MembersLeft,
+    Message,
+    MessageCreated,
+    MessageDraft,
+    NotStored,
+    Outcome,
+    Repeated,
+)
+from streamhub.domain.ids import ChannelId
+from streamhub.persistence.postgres import Connection, Record
+from streamhub.persistence.rows import encoded, message_of
+from streamhub.persistence.sql import load
+
+_APPEND: Final = load("append_messages")
+_FIRST: Final = load("first_messages")
+_JOIN: Final = load("join_members")
+_LEAVE: Final = load("leave_members")
+_STALE: Final = NotStored(reason="stale")
+
+
+async def append_messages(
+    connection: Connection, drafts: Sequence[MessageDraft]
+) -> list[Committed | None]:
+    """Store a batch in which each channel has one term. One outcome per draft, in order.
+
+    None: left out, because its key was used before or because its term is not the channel's.
+    Raises the driver's errors; then nothing was stored, or nobody knows.
+    """
+    terms = {draft.channel: draft.term for draft in drafts}
+    named = [
+        (number, user)
+        for number, draft in enumerate(drafts, 1)
+        if draft.mentions
+        for user in sorted({mention.user for mention in draft.mentions} - {draft.author})
+    ]
+    rows = await connection.fetch(
+        _APPEND,
+        [draft.channel for draft in drafts],
+        [draft.id for draft in drafts],
+        [draft.author for draft in drafts],
+        [draft.key for draft in drafts],
+        [draft.digest for draft in drafts],
+        [draft.text for draft in drafts],
+        [draft.created_at for draft in drafts],
+        [encoded(draft.mentions) for draft in drafts],
+        [draft.thread for draft in drafts],
+        [encoded(draft.files) for draft in drafts],
+        [draft.counts for draft in drafts],
+        list(terms),
+        list(terms.values()),
+        [number for number, _ in named],
+        [user for _, user in named],
+    )
+    return _numbered(drafts, rows)
+
+
+async def find_first(
+    connection: Connection, drafts: Sequence[MessageDraft]
+) -> list[Repeated | NotStored]:
+    """Why each of these was left out: the message that used its key first, or a stale term."""
+    rows = await connection.fetch(
+        _FIRST,
+        [draft.channel for draft in drafts],
+        [draft.author for draft in drafts],
+        [draft.key for draft in drafts],
+    )
+    outcomes: list[Repeated | NotStored] = [_STALE] * len(drafts)
+    for row in rows:
+        number, digest, *message = row
+        outcomes[number - 1] = Repeated(message=message_of(message), digest=digest)
+    return outcomes
+
+
+async def change_members(connection: Connection, draft: JoinDraft | LeaveDraft) -> Outcome:
+    """Store one change of members. Raises the driver's errors like `append_messages`."""
+    if isinstance(draft, JoinDraft):
+        users, at, floor = list(draft.users), draft.at, draft.floor_seq
+        rows = await connection.fetch(
+            _JOIN, draft.channel, draft.term, users, draft.role, at, floor
+        )
+    else:
+        rows = await connection.fetch(
+            _LEAVE, draft.channel, draft.term, list(draft.users), draft.at
+        )
+    return _changed(draft, rows) if rows else _STALE
+
+
+def _numbered(drafts: Sequence[MessageDraft], rows: list[Record]) -> list[Committed | None]:
+    outcomes: list[Committed | None] = [None] * len(drafts)
+    hints: dict[tuple[ChannelId, int], list[Hint]] = {}
+    for channel, rev, number, _, ords, user in rows:
+        if ords is None:
+            hint = Hint(number=number, user=user, kind="mentioned", channel=channel)
+            hints.setdefault((channel, rev), []).append(hint)
+    for channel, rev, seq, nth, ords, _ in rows:
+        for number in ords or ():
+            draft = drafts[number - 1]
+            rev, seq, nth = rev + 1, seq + 1, nth + draft.counts
+            written = hints.get((channel, rev)) if hints else None
+            outcomes[number - 1] = Committed(
+                change=MessageCreated(
+                    channel=channel,
+                    rev=rev,
+                    message=_message(draft, rev, seq, nth),
+                    key=draft.key,
+                ),
+                head=Head(term=draft.term, rev=rev, seq=seq, nth=nth),
+                hints=tuple(written) if written else (),
+            )
+    return outcomes
+
+
+def _message(draft: MessageDraft, rev: int, seq: int, nth: int) -> Message:
+    return Message(
+        id=draft.id,
+        channel=draft.channel,
+        seq=seq,
+        nth=nth,
+        rev=rev,
+        author=draft.author,
+        text=draft.text,
+        created_at=draft.created_at,
+        mentions=draft.mentions,
+        thread=draft.thread,
+        files=draft.files,
+    )
+
+
+def _changed(draft: JoinDraft | LeaveDraft, rows: list[Record]) -> Committed:
+    joined = isinstance(draft, JoinDraft)
+    rev, seq, nth = rows[0][:3]
+    changed = [row[3:] for row in rows if row["user_id"] is not None]
+    members = tuple(
+        Member(
+            user=user, role=role, joined_at=joined_at, rev=rev, left_at=left_at, floor_seq=floor_seq
+        )
+        for user, role, joined_at, left_at, floor_seq, _ in changed
+    )
+    hints = tuple(
+        Hint(
+            number=number,
+            user=user,
+            kind="channel_added" if joined else "channel_removed",
+            channel=draft.channel,
+        )
+        for user, *_, number in changed
+    )
+    change = MembersJoined if joined else MembersLeft
+    return Committed(
+        change=change(channel=draft.channel, rev=rev, members=members),
+        head=Head(term=draft.term, rev=rev, seq=seq, nth=nth),
+        hints=hints,
+    )

@@ -1,0 +1,247 @@
+# ruff: noqa: S608 - what is put into the statements are lists of columns
+"""Channels, members and messages in PostgreSQL: everything that is read, and creating."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from streamhub.domain.channels import (
+    Changes,
+    Channel,
+    Head,
+    History,
+    Loaded,
+    Member,
+    Message,
+    Overview,
+    Page,
+    ReadMarker,
+)
+from streamhub.domain.errors import Refused
+from streamhub.domain.ids import ChannelId, MessageId, UserId
+from streamhub.persistence.paging import (
+    after_channel,
+    after_member,
+    channel_cursor,
+    member_cursor,
+    page_of,
+    window,
+)
+from streamhub.persistence.postgres import Pool, Record
+from streamhub.persistence.rows import (
+    CHANNEL_COLUMNS,
+    MEMBER_COLUMNS,
+    MESSAGE_COLUMNS,
+    channel_of,
+    member_of,
+    message_of,
+)
+from streamhub.persistence.sql import load
+
+_CREATE: Final = load("create_channel")
+_CREATED: Final = f"""
+    SELECT c.create_digest, {CHANNEL_COLUMNS} FROM channels c
+    WHERE c.created_by = $1 AND c.create_key = $2
+"""
+# Waits for a batch in flight: after it nobody else can commit, so the head is exact.
+_TAKE_OVER: Final = f"""
+    UPDATE channels c SET term = term + 1 WHERE id = $1
+    RETURNING c.term, c.rev, c.seq, c.nth, {CHANNEL_COLUMNS}
+"""
+_PRESENT: Final = f"""
+    SELECT {MEMBER_COLUMNS} FROM members m WHERE m.channel_id = $1 AND m.left_at IS NULL
+    ORDER BY m.joined_at, m.user_id
+"""
+_OVERVIEWS: Final = load("overviews")
+_OVERVIEW: Final = f"{_OVERVIEWS} AND m.channel_id = $2"
+_GET: Final = f"""
+    SELECT {CHANNEL_COLUMNS} FROM channels c
+    WHERE c.id = $1 AND (c.visibility = 'public' OR EXISTS (
+        SELECT FROM members m
+        WHERE m.channel_id = c.id AND m.user_id = $2 AND m.left_at IS NULL))
+"""
+_HEADS: Final = "SELECT id, rev FROM channels WHERE id = ANY ($1::text[])"
+_MEMBERSHIPS: Final = """
+    SELECT asked.user_id, count(m.channel_id)
+    FROM unnest($1::text[]) AS asked(user_id)
+    LEFT JOIN members m ON m.user_id = asked.user_id AND m.left_at IS NULL
+    GROUP BY asked.user_id
+"""
+_DISCOVER: Final = load("discover")
+_IS_MEMBER: Final = """
+    SELECT true FROM members WHERE channel_id = $1 AND user_id = $2 AND left_at IS NULL
+"""
+_MEMBERS: Final = f"""
+    SELECT {MEMBER_COLUMNS} FROM members m
+    WHERE m.channel_id = $1 AND m.left_at IS NULL AND (m.joined_at, m.user_id) > ($2, $3)
+    ORDER BY m.joined_at, m.user_id
+    LIMIT $4
+"""
+_CHANGES: Final = load("changes")
+_HISTORY: Final = load("history")
+_MESSAGE: Final = f"""
+    SELECT {MESSAGE_COLUMNS} FROM messages m
+    JOIN members reader ON reader.channel_id = m.channel_id
+    WHERE m.id = $1 AND reader.user_id = $2 AND reader.left_at IS NULL
+      AND m.seq > reader.floor_seq
+"""
+_MARK_READ: Final = load("mark_read")
+
+_messages = msgspec.json.Decoder(tuple[Message, ...])
+_members = msgspec.json.Decoder(tuple[Member, ...])
+
+
+class PostgresChannelStore:
+    """Implements ChannelStore."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def create(self, channel: Channel, *, key: str, digest: bytes) -> Channel:
+        made = await self._pool.fetchrow(
+            _CREATE,
+            channel.id,
+            channel.kind,
+            channel.visibility,
+            channel.created_by,
+            channel.created_at,
+            channel.name,
+            channel.topic,
+            channel.archived_at,
+            key,
+            digest,
+        )
+        if made is not None:
+            return msgspec.structs.replace(channel, rev=1)
+        first_digest, *first = await self._one(_CREATED, channel.created_by, key)
+        if first_digest != digest:
+            raise Refused("key_reused", "the key was used for another channel", field="k")
+        return channel_of(first)
+
+    async def take_over(self, channel: ChannelId) -> Loaded | None:
+        row = await self._pool.fetchrow(_TAKE_OVER, channel)
+        if row is None:
+            return None
+        present = await self._pool.fetch(_PRESENT, channel)
+        return Loaded(
+            channel=channel_of(row[4:]),
+            head=_head(row[:4]),
+            members=tuple(map(member_of, present)),
+        )
+
+    async def overviews(self, user: UserId) -> tuple[Overview, ...]:
+        return tuple(map(_overview, await self._pool.fetch(_OVERVIEWS, user)))
+
+    async def overview(self, channel: ChannelId, user: UserId) -> Overview | None:
+        row = await self._pool.fetchrow(_OVERVIEW, user, channel)
+        return None if row is None else _overview(row)
+
+    async def get(self, channel: ChannelId, user: UserId) -> Channel | None:
+        row = await self._pool.fetchrow(_GET, channel, user)
+        return None if row is None else channel_of(row)
+
+    async def heads(self, channels: Sequence[ChannelId]) -> Mapping[ChannelId, int]:
+        return {id: rev for id, rev in await self._pool.fetch(_HEADS, list(channels))}
+
+    async def memberships(self, users: Sequence[UserId]) -> Mapping[UserId, int]:
+        rows = await self._pool.fetch(_MEMBERSHIPS, list(dict.fromkeys(users)))
+        return {user: channels for user, channels in rows}
+
+    async def discover(self, user: UserId, cursor: str | None, limit: int) -> Page[Channel]:
+        rows = await self._pool.fetch(_DISCOVER, user, after_channel(cursor), limit + 1)
+        items = tuple(map(channel_of, rows[:limit]))
+        return Page(items=items, next_cursor=channel_cursor(items, more=len(rows) > limit))
+
+    async def members(
+        self, channel: ChannelId, user: UserId, cursor: str | None, limit: int
+    ) -> Page[Member] | None:
+        joined_at, last = after_member(cursor)
+        if not await self._pool.fetchval(_IS_MEMBER, channel, user):
+            return None
+        rows = await self._pool.fetch(_MEMBERS, channel, joined_at, last, limit + 1)
+        items = tuple(map(member_of, rows[:limit]))
+        return Page(items=items, next_cursor=member_cursor(items, more=len(rows) > limit))
+
+    async def changes(
+        self, channel: ChannelId, user: UserId, since: int, limit: int
+    ) -> Changes | None:
+        row = await self._pool.fetchrow(_CHANGES, channel, user, since, limit)
+        if row is None:
+            return None
+        head, upto, messages, members, *properties = row
+        info = channel_of(properties)
+        return Changes(
+            since=since,
+            to=upto,
+            behind=max(0, head - since),
+            messages=_messages.decode(messages) if messages else (),
+            members=_members.decode(members) if members else (),
+            channel=info if since < info.rev <= upto else None,
+            more=upto < head,
+        )
+
+    async def history(
+        self,
+        channel: ChannelId,
+        user: UserId,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        around: int | None = None,
+        limit: int = 50,
+    ) -> History | None:
+        anchor, older, newer = window(before, after, around, limit)
+        rows = await self._pool.fetch(_HISTORY, channel, user, anchor, older, newer)
+        if not rows:
+            return None
+        found = tuple(message_of(row[1:]) for row in rows if row["id"] is not None)
+        return page_of(found, anchor, older, newer, rev=rows[0]["head"])
+
+    async def message(self, message: MessageId, user: UserId) -> Message | None:
+        row = await self._pool.fetchrow(_MESSAGE, message, user)
+        return None if row is None else message_of(row)
+
+    async def mark_read(
+        self, user: UserId, marks: Sequence[tuple[ChannelId, int]]
+    ) -> tuple[ReadMarker, ...]:
+        highest: dict[ChannelId, int] = {}
+        for channel, seq in marks:
+            highest[channel] = max(seq, highest.get(channel, 0))
+        channels = sorted(highest)  # one order for all: no deadlock with another session
+        seqs = [highest[channel] for channel in channels]
+        rows = await self._pool.fetch(_MARK_READ, user, channels, seqs)
+        markers = {row["channel_id"]: _marker(row) for row in rows}
+        return tuple(markers[channel] for channel in highest if channel in markers)
+
+    async def _one(self, query: str, *args: object) -> Record:
+        row = await self._pool.fetchrow(query, *args)
+        assert row is not None  # noqa: S101 - channels are never deleted
+        return row
+
+
+def _head(row: Sequence[int]) -> Head:
+    term, rev, seq, nth = row
+    return Head(term=term, rev=rev, seq=seq, nth=nth)
+
+
+def _overview(row: Record) -> Overview:
+    return Overview(
+        channel=channel_of(row[9:]),
+        role=row["role"],
+        head=_head(row[5:9]),
+        floor_seq=row["floor_seq"],
+        read_seq=row["read_seq"],
+        read_nth=row["read_nth"],
+        mentions=row["mentions"],
+    )
+
+
+def _marker(row: Record) -> ReadMarker:
+    return ReadMarker(
+        channel=row["channel_id"],
+        read_seq=row["read_seq"],
+        read_nth=row["read_nth"],
+        nth=row["nth"],
+        mentions=row["mentions"],
+    )

@@ -1,0 +1,197 @@
+"""One lane of the writer: a queue, a connection, and one statement at a time."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from itertools import chain
+from typing import Final
+
+import structlog
+
+from streamhub.domain.channels import Draft, MessageDraft, NotStored, Outcome
+from streamhub.domain.ids import ChannelId
+from streamhub.persistence.batches import append_messages, change_members, find_first
+from streamhub.persistence.postgres import Connection, Fate, NotSent, fate_of
+
+BATCH_ROWS: Final = 256
+BATCH_BYTES: Final = 1 << 20
+BUSY_TRIES: Final = 2  # for one channel alone; each may wait for lock_timeout
+RECONNECT_PAUSE_S: Final = 0.25
+CLOSE_TIMEOUT_S: Final = 2.0
+
+UNAVAILABLE: Final = NotStored(reason="unavailable")
+_log = structlog.get_logger(__name__)
+
+
+class Waiting:
+    """A draft, whom to tell, and its outcome once there is one."""
+
+    __slots__ = ("done", "draft", "outcome")
+
+    def __init__(self, draft: Draft, done: Callable[[Outcome], None]) -> None:
+        self.draft = draft
+        self.done = done
+        self.outcome: Outcome | None = None
+
+
+class Lane:
+    """Commits drafts in the order they came, as many at once as are there.
+
+    Since a lane has one statement in flight, so has each of its channels; what arrives meanwhile
+    is the next batch. After an unknown or failed statement, what waits for the same channels is
+    `unavailable`: their owners load them again before anything else is stored.
+    """
+
+    def __init__(self, connect: Callable[[], Awaitable[Connection]]) -> None:
+        self._connect = connect
+        self._connection: Connection | None = None
+        self._connect_after = 0.0
+        self._queue: deque[Waiting] = deque()
+        self._batch: list[Waiting] = []
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._task = asyncio.create_task(self._run())
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def put(self, waiting: Waiting) -> None:
+        self._queue.append(waiting)
+        self._wake.set()
+
+    async def close(self) -> None:
+        """Store what waits, then disconnect."""
+        self._closing = True
+        self._wake.set()
+        await self._task
+        if self._connection is not None and not self._connection.is_closed():
+            try:
+                await self._connection.close(timeout=CLOSE_TIMEOUT_S)
+            except (OSError, TimeoutError):
+                self._connection.terminate()
+
+    async def _run(self) -> None:
+        while True:
+            while not self._queue:
+                if self._closing:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+            self._batch = self._take()
+            await self._settle(self._batch)
+            for waiting in self._batch:
+                _tell(waiting)
+
+    def _take(self) -> list[Waiting]:
+        """The next batch: messages up to a change of members, or one such change."""
+        batch: list[Waiting] = []
+        terms: dict[ChannelId, int] = {}
+        size = 0
+        while self._queue and len(batch) < BATCH_ROWS and size < BATCH_BYTES:
+            waiting = self._queue[0]
+            draft = waiting.draft
+            if waiting.outcome is None:
+                if not isinstance(draft, MessageDraft):
+                    if terms:
+                        break
+                    batch.append(self._queue.popleft())
+                    break
+                if terms.setdefault(draft.channel, draft.term) != draft.term:
+                    break
+                size += len(draft.text)
+            batch.append(self._queue.popleft())
+        return batch
+
+    async def _settle(self, part: list[Waiting]) -> None:
+        """Give every draft of `part` its outcome: in smaller parts if it cannot be stored whole."""
+        for tries_left in reversed(range(BUSY_TRIES)):
+            part = [waiting for waiting in part if waiting.outcome is None]
+            if not part:
+                return
+            try:
+                await self._store(part)
+                return
+            except Exception as error:  # whatever it is, every draft must get its outcome
+                fate = fate_of(error)
+                if not isinstance(error, NotSent):
+                    _log.warning("batch failed", fate=fate, rows=len(part), error=repr(error))
+                smaller = _smaller_parts(part, fate)
+                if not smaller and (fate != "busy" or not tries_left):
+                    self._give_up(part, fate, str(error))
+            for piece in smaller:
+                await self._settle(piece)
+
+    def _give_up(self, part: list[Waiting], fate: Fate, detail: str) -> None:
+        """Nothing smaller or later can help `part`."""
+        if fate == "refused":
+            part[0].outcome = NotStored(reason="refused", detail=detail)
+            return
+        if fate != "busy":
+            self._disconnect()
+        outcome = NotStored(reason="unknown" if fate == "unknown" else "unavailable")
+        for waiting in part:
+            waiting.outcome = outcome
+        channels = {waiting.draft.channel for waiting in part}
+        for waiting in chain(self._batch, self._queue):
+            if waiting.outcome is None and waiting.draft.channel in channels:
+                waiting.outcome = UNAVAILABLE
+
+    async def _store(self, part: list[Waiting]) -> None:
+        connection = await self._connected()
+        messages = [waiting.draft for waiting in part if isinstance(waiting.draft, MessageDraft)]
+        if not messages:
+            draft = part[0].draft
+            assert not isinstance(draft, MessageDraft)  # noqa: S101 - for the type checker
+            part[0].outcome = await change_members(connection, draft)
+            return
+        outcomes = await append_messages(connection, messages)
+        for waiting, outcome in zip(part, outcomes, strict=True):
+            waiting.outcome = outcome
+        if left_out := [waiting for waiting in part if waiting.outcome is None]:
+            await self._look_up(connection, left_out)
+
+    async def _look_up(self, connection: Connection, left_out: list[Waiting]) -> None:
+        drafts = [w.draft for w in left_out if isinstance(w.draft, MessageDraft)]
+        for waiting, outcome in zip(left_out, await find_first(connection, drafts), strict=True):
+            waiting.outcome = outcome
+
+    async def _connected(self) -> Connection:
+        if self._connection is not None and not self._connection.is_closed():
+            return self._connection
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._connect_after:
+            raise NotSent("PostgreSQL was away a moment ago")
+        try:
+            self._connection = await self._connect()
+        except NotSent as error:
+            _log.warning("PostgreSQL is away", error=str(error))
+            self._connect_after = loop.time() + RECONNECT_PAUSE_S
+            raise
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+
+def _smaller_parts(part: list[Waiting], fate: Fate) -> list[list[Waiting]]:
+    """Parts to store one after the other, so that one draft or channel is all that fails."""
+    if fate == "refused" and len(part) > 1:
+        middle = len(part) // 2
+        return [part[:middle], part[middle:]]
+    if fate == "busy":
+        channels: dict[ChannelId, list[Waiting]] = {}
+        for waiting in part:
+            channels.setdefault(waiting.draft.channel, []).append(waiting)
+        if len(channels) > 1:
+            return list(channels.values())
+    return []
+
+
+def _tell(waiting: Waiting) -> None:
+    assert waiting.outcome is not None  # noqa: S101 - for the type checker
+    try:
+        waiting.done(waiting.outcome)
+    except Exception:  # one listener's defect must not silence the others
+        _log.exception("a listener failed on its outcome")

@@ -1,0 +1,202 @@
+"""The channel store's twin."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec.structs import replace
+
+from streamhub.domain.channels import (
+    Changes,
+    Channel,
+    Head,
+    History,
+    Loaded,
+    Member,
+    Message,
+    Overview,
+    Page,
+    ReadMarker,
+)
+from streamhub.domain.errors import Refused
+from streamhub.domain.ids import ChannelId, MessageId, UserId
+from streamhub.persistence.memory.tables import ChannelRows, MemberRow, RowLock, Tables
+from streamhub.persistence.paging import (
+    after_channel,
+    after_member,
+    channel_cursor,
+    member_cursor,
+    page_of,
+    window,
+)
+
+
+class InMemoryChannelStore:
+    """Implements ChannelStore on shared Tables. Only `take_over` ever waits, for a batch."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def create(self, channel: Channel, *, key: str, digest: bytes) -> Channel:
+        identity = (channel.created_by, key)
+        if first := self._tables.created.get(identity):
+            rows = self._tables.channels[first]
+            if rows.digest != digest:
+                raise Refused("key_reused", "the key was used for another channel", field="k")
+            return rows.channel
+        owner = Member(user=channel.created_by, role="owner", joined_at=channel.created_at, rev=1)
+        rows = ChannelRows(
+            channel=replace(channel, rev=1),
+            digest=digest,
+            head=Head(term=0, rev=1, seq=0, nth=0),
+            lock=RowLock(),
+            members={owner.user: MemberRow(owner, read_seq=0, read_nth=0)},
+        )
+        self._tables.created[identity] = channel.id
+        self._tables.channels[channel.id] = rows
+        return rows.channel
+
+    async def take_over(self, channel: ChannelId) -> Loaded | None:
+        rows = self._tables.channels.get(channel)
+        if rows is None:
+            return None
+        async with rows.lock.held():
+            rows.head = replace(rows.head, term=rows.head.term + 1)
+            return Loaded(channel=rows.channel, head=rows.head, members=_present(rows))
+
+    async def overviews(self, user: UserId) -> tuple[Overview, ...]:
+        return tuple(_overview(rows, row) for rows, row in self._channels_of(user))
+
+    async def overview(self, channel: ChannelId, user: UserId) -> Overview | None:
+        found = self._as_member(channel, user)
+        return None if found is None else _overview(*found)
+
+    async def get(self, channel: ChannelId, user: UserId) -> Channel | None:
+        rows = self._tables.channels.get(channel)
+        if rows is None or not (rows.channel.visibility == "public" or rows.present(user)):
+            return None
+        return rows.channel
+
+    async def heads(self, channels: Sequence[ChannelId]) -> Mapping[ChannelId, int]:
+        known = self._tables.channels
+        return {channel: known[channel].head.rev for channel in channels if channel in known}
+
+    async def memberships(self, users: Sequence[UserId]) -> Mapping[UserId, int]:
+        return {user: sum(1 for _ in self._channels_of(user)) for user in users}
+
+    async def discover(self, user: UserId, cursor: str | None, limit: int) -> Page[Channel]:
+        below = after_channel(cursor)
+        seen = [
+            rows.channel
+            for id, rows in sorted(self._tables.channels.items(), reverse=True)
+            if id < below and (rows.channel.visibility == "public" or rows.present(user))
+        ]
+        items = tuple(seen[:limit])
+        return Page(items=items, next_cursor=channel_cursor(items, more=len(seen) > limit))
+
+    async def members(
+        self, channel: ChannelId, user: UserId, cursor: str | None, limit: int
+    ) -> Page[Member] | None:
+        after = after_member(cursor)
+        found = self._as_member(channel, user)
+        if found is None:
+            return None
+        left = [one for one in _present(found[0]) if (one.joined_at, one.user) > after]
+        items = tuple(left[:limit])
+        return Page(items=items, next_cursor=member_cursor(items, more=len(left) > limit))
+
+    async def changes(
+        self, channel: ChannelId, user: UserId, since: int, limit: int
+    ) -> Changes | None:
+        found = self._as_member(channel, user)
+        if found is None:
+            return None
+        rows, floor = found[0], found[1].member.floor_seq
+        messages = [m for m in rows.messages if m.rev > since and m.seq > floor]
+        members = [row.member for row in rows.members.values() if row.member.rev > since]
+        revs = sorted({m.rev for m in messages} | {member.rev for member in members})
+        upto = rows.head.rev if len(revs) < limit else revs[limit - 1]
+        return Changes(
+            since=since,
+            to=upto,
+            behind=max(0, rows.head.rev - since),
+            messages=tuple(sorted((m for m in messages if m.rev <= upto), key=lambda m: m.rev)),
+            members=tuple(
+                sorted((m for m in members if m.rev <= upto), key=lambda m: (m.rev, m.user))
+            ),
+            channel=rows.channel if since < rows.channel.rev <= upto else None,
+            more=upto < rows.head.rev,
+        )
+
+    async def history(
+        self,
+        channel: ChannelId,
+        user: UserId,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        around: int | None = None,
+        limit: int = 50,
+    ) -> History | None:
+        found = self._as_member(channel, user)
+        if found is None:
+            return None
+        rows, floor = found[0], found[1].member.floor_seq
+        seen = [message for message in rows.messages if message.seq > floor]
+        return page_of(seen, *window(before, after, around, limit), rev=rows.head.rev)
+
+    async def message(self, message: MessageId, user: UserId) -> Message | None:
+        channel = self._tables.messages.get(message)
+        found = self._as_member(channel, user) if channel else None
+        if found is None:
+            return None
+        rows, row = found
+        seen = (one for one in rows.messages if one.id == message)
+        return next((one for one in seen if one.seq > row.member.floor_seq), None)
+
+    async def mark_read(
+        self, user: UserId, marks: Sequence[tuple[ChannelId, int]]
+    ) -> tuple[ReadMarker, ...]:
+        markers: dict[ChannelId, ReadMarker] = {}
+        for channel, seq in marks:
+            if found := self._as_member(channel, user):
+                markers[channel] = _mark(*found, seq)
+        return tuple(markers.values())
+
+    def _as_member(self, channel: ChannelId, user: UserId) -> tuple[ChannelRows, MemberRow] | None:
+        rows = self._tables.channels.get(channel)
+        row = rows.present(user) if rows is not None else None
+        return None if rows is None or row is None else (rows, row)
+
+    def _channels_of(self, user: UserId) -> Iterator[tuple[ChannelRows, MemberRow]]:
+        for rows in self._tables.channels.values():
+            if row := rows.present(user):
+                yield rows, row
+
+
+def _present(rows: ChannelRows) -> tuple[Member, ...]:
+    present = (row.member for row in rows.members.values() if row.member.left_at is None)
+    return tuple(sorted(present, key=lambda member: (member.joined_at, member.user)))
+
+
+def _overview(rows: ChannelRows, row: MemberRow) -> Overview:
+    return Overview(
+        channel=rows.channel,
+        role=row.member.role,
+        head=rows.head,
+        floor_seq=row.member.floor_seq,
+        read_seq=row.read_seq,
+        read_nth=row.read_nth,
+        mentions=rows.unread_mentions(row.member.user, row.read_nth),
+    )
+
+
+def _mark(rows: ChannelRows, row: MemberRow, seq: int) -> ReadMarker:
+    seq = max(0, min(seq, rows.head.seq))
+    nth = rows.messages[seq - 1].nth if seq else 0
+    row.read_seq, row.read_nth = max(row.read_seq, seq), max(row.read_nth, nth)
+    return ReadMarker(
+        channel=rows.channel.id,
+        read_seq=row.read_seq,
+        read_nth=row.read_nth,
+        nth=rows.head.nth,
+        mentions=rows.unread_mentions(row.member.user, row.read_nth),
+    )

@@ -1,0 +1,107 @@
+"""What PostgreSQL's tables hold, and what its statements do to them."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from streamhub.domain.channels import Channel, Head, Hint, Member, Message
+from streamhub.domain.ids import ChannelId, MessageId, UserId
+
+
+class RowLock:
+    """The lock on a channel's row: first come, first served."""
+
+    def __init__(self) -> None:
+        self._held = False
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def take(self, then: Callable[[], None]) -> None:
+        """Call `then` once the lock is ours: now, or when all before have released it."""
+        if self._held:
+            self._waiting.append(then)
+            return
+        self._held = True
+        then()
+
+    def release(self) -> None:
+        if self._waiting:
+            self._waiting.popleft()()
+        else:
+            self._held = False
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        if self._held:
+            await self._turn()
+        else:
+            self._held = True
+        try:
+            yield
+        finally:
+            self.release()
+
+    async def _turn(self) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.take(lambda: self.release() if turn.cancelled() else turn.set_result(None))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it was ours already
+                self.release()
+            raise
+
+
+class MemberRow(msgspec.Struct):
+    """A row of members: the membership and the read markers."""
+
+    member: Member
+    read_seq: int
+    read_nth: int
+
+
+class ChannelRows(msgspec.Struct, kw_only=True):
+    """A channel and what belongs to it. `messages[seq - 1]` is the message of that seq.
+
+    `mentions` holds the nths of the messages that mentioned a user.
+    """
+
+    channel: Channel
+    digest: bytes
+    head: Head
+    lock: RowLock
+    messages: list[Message] = []
+    keys: dict[tuple[UserId, str], tuple[Message, bytes]] = {}
+    members: dict[UserId, MemberRow] = {}
+    mentions: dict[UserId, list[int]] = {}
+
+    def present(self, user: UserId) -> MemberRow | None:
+        row = self.members.get(user)
+        return row if row is not None and row.member.left_at is None else None
+
+    def unread_mentions(self, user: UserId, read_nth: int) -> int:
+        return sum(nth > read_nth for nth in self.mentions.get(user, ()))
+
+
+class Tables:
+    """One database, shared by the stores and journals of every host. `now_ms` dates hints."""
+
+    def __init__(self, now_ms: Callable[[], int] = lambda: 0) -> None:
+        self._now_ms = now_ms
+        self._last_hint = 0
+        self.channels: dict[ChannelId, ChannelRows] = {}
+        self.created: dict[tuple[UserId, str], ChannelId] = {}
+        self.messages: dict[MessageId, ChannelId] = {}
+        self.outbox: dict[int, tuple[Hint, int]] = {}
+
+    def now_ms(self) -> int:
+        return self._now_ms()
+
+    def add_hint(self, user: UserId, kind: str, channel: ChannelId) -> Hint:
+        self._last_hint += 1
+        fields = {"number": self._last_hint, "user": user, "kind": kind, "channel": channel}
+        hint = msgspec.convert(fields, Hint)
+        self.outbox[hint.number] = (hint, self._now_ms())
+        return hint

@@ -1,0 +1,67 @@
+"""Cursors of keyset pages, and windows of history: the same for every implementation."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from streamhub.domain.channels import Channel, History, Member, Message
+from streamhub.domain.errors import Refused
+from streamhub.domain.ids import CHANNEL, USER, is_id
+
+ABOVE_ALL_IDS: Final = "~"
+ABOVE_ALL_SEQS: Final = 2**62
+
+
+def after_channel(cursor: str | None) -> str:
+    """The id below which a page of channels begins. Raises Refused("bad_request")."""
+    if cursor is None:
+        return ABOVE_ALL_IDS
+    if not is_id(cursor, CHANNEL):
+        raise _bad_cursor()
+    return cursor
+
+
+def channel_cursor(items: Sequence[Channel], *, more: bool) -> str | None:
+    return items[-1].id if more else None
+
+
+def after_member(cursor: str | None) -> tuple[int, str]:
+    """The time of joining and the user after whom a page of members begins. Raises Refused."""
+    if cursor is None:
+        return -1, ""
+    joined_at, _, user = cursor.partition(".")
+    if not (joined_at.isdecimal() and len(joined_at) <= 16 and is_id(user, USER)):
+        raise _bad_cursor()
+    return int(joined_at), user
+
+
+def member_cursor(items: Sequence[Member], *, more: bool) -> str | None:
+    return f"{items[-1].joined_at}.{items[-1].user}" if more else None
+
+
+def window(
+    before: int | None, after: int | None, around: int | None, limit: int
+) -> tuple[int, int, int]:
+    """A page of history as (anchor, older, newer): so many below that seq, and from it on."""
+    if before is not None:
+        return before, limit, 0
+    if after is not None:
+        return after + 1, 0, limit
+    if around is not None:
+        return around, limit // 2, limit - limit // 2
+    return ABOVE_ALL_SEQS, limit, 0
+
+
+def page_of(found: Sequence[Message], anchor: int, older: int, newer: int, *, rev: int) -> History:
+    """The page, given up to one message too many on each side, in seq order."""
+    below = [message for message in found if message.seq < anchor]
+    above = [message for message in found if message.seq >= anchor]
+    return History(
+        messages=(*below[max(0, len(below) - older) :], *above[:newer]),
+        has_before=len(below) > older,
+        has_after=len(above) > newer,
+        rev=rev,
+    )
+
+
+def _bad_cursor() -> Refused:
+    return Refused("bad_request", "the cursor is not one this server gave", field="cursor")

@@ -1,0 +1,73 @@
+"""Rows as the domain's values, and back."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from streamhub.domain.channels import Channel, Member, Mention, Message
+from streamhub.domain.ids import FileId
+
+CHANNEL_COLUMNS: Final = (
+    "c.id, c.kind, c.visibility, c.created_by, c.created_at, c.name, c.topic, c.archived_at,"
+    " c.info_rev"
+)
+MESSAGE_COLUMNS: Final = (
+    "m.id, m.channel_id, m.seq, m.nth, m.rev, m.author_id, m.body, m.created_at, m.mentions,"
+    " m.thread_id, m.files, m.edited_at, m.deleted_at"
+)
+MEMBER_COLUMNS: Final = "m.user_id, m.role, m.joined_at, m.rev, m.left_at, m.floor_seq"
+
+_mentions = msgspec.json.Decoder(tuple[Mention, ...])
+_files = msgspec.json.Decoder(tuple[FileId, ...])
+_encoder = msgspec.json.Encoder()
+
+
+def channel_of(row: Iterable[Any]) -> Channel:
+    """From CHANNEL_COLUMNS."""
+    id, kind, visibility, created_by, created_at, name, topic, archived_at, info_rev = row
+    return Channel(
+        id=id,
+        kind=kind,
+        visibility=visibility,
+        created_by=created_by,
+        created_at=created_at,
+        name=name,
+        topic=topic,
+        archived_at=archived_at,
+        rev=info_rev,
+    )
+
+
+def message_of(row: Iterable[Any]) -> Message:
+    """From MESSAGE_COLUMNS."""
+    id, channel, seq, nth, rev, author, text, created_at, *rest = row
+    mentions, thread, files, edited_at, deleted_at = rest
+    return Message(
+        id=id,
+        channel=channel,
+        seq=seq,
+        nth=nth,
+        rev=rev,
+        author=author,
+        text=text,
+        created_at=created_at,
+        mentions=_mentions.decode(mentions) if mentions else (),
+        thread=thread,
+        files=_files.decode(files) if files else (),
+        edited_at=edited_at,
+        deleted_at=deleted_at,
+    )
+
+
+def member_of(row: Iterable[Any]) -> Member:
+    """From MEMBER_COLUMNS."""
+    user, role, joined_at, rev, left_at, floor_seq = row
+    return Member(
+        user=user, role=role, joined_at=joined_at, rev=rev, left_at=left_at, floor_seq=floor_seq
+    )
+
+
+def encoded(values: tuple[Any, ...]) -> str | None:
+    """For a jsonb column where null stands for none."""
+    return _encoder.encode(values).decode() if values else None

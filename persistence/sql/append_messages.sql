@@ -1,0 +1,67 @@
+-- One batch of messages over several channels, in one statement that commits by itself.
+--
+-- $1..$11 one entry per draft, in order of arrival; $12, $13 the channels and the terms their
+-- owner holds; $14, $15 which draft (from 1) mentions which user, without the authors themselves.
+--
+-- Only a channel whose term still holds is numbered: the UPDATE also waits for whoever has its
+-- row, and then looks at the term again. Drafts whose key exists are left out before numbering;
+-- the scalar sub-select keeps that an index probe (NOT EXISTS became a hash join over the table).
+-- A key twice in one batch breaks the unique index, and so the batch: the lane then splits it.
+WITH draft AS (
+    SELECT *
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[],
+                $7::bigint[], $8::text[], $9::text[], $10::text[], $11::bool[])
+         WITH ORDINALITY
+         AS d(channel_id, id, author_id, key, digest, body,
+              created_at, mentions, thread_id, files, counts, ord)
+), fresh AS (
+    SELECT d.*
+    FROM draft d
+    WHERE (SELECT m.seq FROM messages m
+           WHERE m.channel_id = d.channel_id AND m.author_id = d.author_id AND m.key = d.key)
+          IS NULL
+), asked AS (
+    SELECT channel_id, count(*) AS n, count(*) FILTER (WHERE counts) AS counted,
+           array_agg(ord ORDER BY ord) AS ords
+    FROM fresh
+    GROUP BY channel_id
+), head AS (
+    UPDATE channels c
+    SET rev = c.rev + a.n, seq = c.seq + a.n, nth = c.nth + a.counted
+    FROM asked a
+    JOIN unnest($12::text[], $13::bigint[]) AS mine(channel_id, term) USING (channel_id)
+    WHERE c.id = a.channel_id AND c.term = mine.term
+    RETURNING c.id, c.rev - a.n AS rev, c.seq - a.n AS seq, c.nth - a.counted AS nth, a.ords
+), numbered AS (
+    SELECT f.*,
+           h.seq + row_number() OVER arrived AS seq,
+           h.rev + row_number() OVER arrived AS rev,
+           h.nth + count(*) FILTER (WHERE f.counts) OVER arrived AS nth
+    FROM fresh f
+    JOIN head h ON h.id = f.channel_id
+    WINDOW arrived AS (PARTITION BY f.channel_id ORDER BY f.ord ROWS UNBOUNDED PRECEDING)
+), stored AS (
+    INSERT INTO messages (channel_id, seq, nth, rev, id, author_id, key, digest, body,
+                          created_at, mentions, thread_id, files)
+    SELECT channel_id, seq, nth, rev, id, author_id, key, digest, body,
+           created_at, mentions::jsonb, thread_id, files::jsonb
+    FROM numbered
+), mentioned AS (
+    SELECT m.user_id, n.channel_id, n.nth, n.seq, n.rev
+    FROM unnest($14::int[], $15::text[]) AS who(ord, user_id)
+    JOIN numbered n USING (ord)
+    JOIN members m ON m.channel_id = n.channel_id AND m.user_id = who.user_id
+    WHERE m.left_at IS NULL
+), counted AS (
+    INSERT INTO mentions (user_id, channel_id, nth, seq)
+    SELECT user_id, channel_id, nth, seq FROM mentioned
+), hinted AS (
+    INSERT INTO outbox (user_id, kind, channel_id, rev)
+    SELECT user_id, 'mentioned', channel_id, rev FROM mentioned
+    RETURNING number, user_id, channel_id, rev
+)
+-- First the channels with their numbers before the batch and the drafts (from 1) that got the
+-- numbers after it, one each, in this order; then the hints, each with its message's rev.
+SELECT id, rev, seq, nth, ords, NULL AS user_id FROM head
+UNION ALL
+SELECT channel_id, rev, number, NULL, NULL, user_id FROM hinted

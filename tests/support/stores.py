@@ -1,0 +1,188 @@
+"""Channels, their journal and their outbox, by each implementation, with ids of one's own."""
+
+import asyncio
+import hashlib
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import cast
+
+from streamhub.domain.channels import (
+    Channel,
+    ChannelStore,
+    Committed,
+    Draft,
+    JoinDraft,
+    Journal,
+    LeaveDraft,
+    Loaded,
+    Mention,
+    Message,
+    MessageCreated,
+    MessageDraft,
+    Outbox,
+    Outcome,
+    Visibility,
+)
+from streamhub.domain.ids import CHANNEL, MESSAGE, USER, ChannelId, MessageId, UserId, make_id
+from streamhub.persistence.channels import PostgresChannelStore
+from streamhub.persistence.memory import (
+    InMemoryChannelStore,
+    InMemoryJournal,
+    InMemoryOutbox,
+    Tables,
+)
+from streamhub.persistence.outbox import PostgresOutbox
+from streamhub.persistence.postgres import Pool
+from streamhub.persistence.writer import PostgresJournal
+
+NOW = 1_764_316_800_000
+
+
+@dataclass
+class ChatStores:
+    """The stores of one host, and shorthands to fill them."""
+
+    channels: ChannelStore
+    journal: Journal
+    outbox: Outbox
+    other_journal: Journal
+    """Another host's."""
+
+    def user(self) -> UserId:
+        return UserId(_id(USER))
+
+    def channel_id(self) -> ChannelId:
+        return ChannelId(_id(CHANNEL))
+
+    async def channel(self, *members: UserId, visibility: Visibility = "public") -> Loaded:
+        """A new channel, taken over, whose owner is the first of `members`."""
+        owner, *others = members or (self.user(),)
+        channel = Channel(
+            id=self.channel_id(),
+            kind="channel",
+            visibility=visibility,
+            created_by=owner,
+            created_at=NOW,
+            name="general",
+        )
+        await self.channels.create(channel, key=channel.id, digest=b"")
+        loaded = await self.take_over(channel.id)
+        if not others:
+            return loaded
+        await self.store(join(loaded, *others))
+        return await self.take_over(channel.id)
+
+    async def take_over(self, channel: ChannelId) -> Loaded:
+        loaded = await self.channels.take_over(channel)
+        assert loaded is not None
+        return loaded
+
+    async def store(self, draft: Draft, journal: Journal | None = None) -> Outcome:
+        return (await self.store_all([draft], journal))[0]
+
+    async def store_all(
+        self, drafts: Iterable[Draft], journal: Journal | None = None
+    ) -> list[Outcome]:
+        """Submit all at once; their outcomes in the same order, checked to be told so."""
+        drafts = list(drafts)
+        told: list[tuple[int, Outcome]] = []
+        all_told = asyncio.Event()
+
+        def submit(number: int, draft: Draft) -> None:
+            def done(outcome: Outcome) -> None:
+                told.append((number, outcome))
+                if len(told) == len(drafts):
+                    all_told.set()
+
+            (journal or self.journal).submit(draft, done)
+
+        for number, draft in enumerate(drafts):
+            submit(number, draft)
+        async with asyncio.timeout(30):
+            await all_told.wait()
+        for channel in {draft.channel for draft in drafts}:
+            order = [number for number, _ in told if drafts[number].channel == channel]
+            assert order == sorted(order), "a channel's outcomes come in the order of its calls"
+        return [outcome for _, outcome in sorted(told, key=lambda one: one[0])]
+
+    async def post(self, channel: Loaded, author: UserId, *texts: str) -> list[Message]:
+        """Messages as they were committed."""
+        outcomes = await self.store_all(message(channel, author, text) for text in texts)
+        return [created(outcome) for outcome in outcomes]
+
+
+def message(
+    channel: Loaded,
+    author: UserId,
+    text: str = "hi",
+    *,
+    key: str | None = None,
+    mentions: tuple[UserId, ...] = (),
+    counts: bool = True,
+) -> MessageDraft:
+    return MessageDraft(
+        channel=channel.channel.id,
+        term=channel.head.term,
+        id=MessageId(_id(MESSAGE)),
+        author=author,
+        key=key or secrets.token_hex(8),
+        digest=hashlib.sha256(text.encode(errors="replace")).digest(),
+        text=text,
+        created_at=NOW,
+        mentions=tuple(Mention(user=user, offset=0, length=1) for user in mentions),
+        counts=counts,
+    )
+
+
+def join(channel: Loaded, *users: UserId, floor_seq: int | None = 0, at: int = NOW) -> JoinDraft:
+    return JoinDraft(
+        channel=channel.channel.id,
+        term=channel.head.term,
+        users=users,
+        role="member",
+        at=at,
+        floor_seq=floor_seq,
+    )
+
+
+def leave(channel: Loaded, *users: UserId) -> LeaveDraft:
+    return LeaveDraft(channel=channel.channel.id, term=channel.head.term, users=users, at=NOW + 1)
+
+
+def created(outcome: Outcome) -> Message:
+    return cast(MessageCreated, committed(outcome).change).message
+
+
+def committed(outcome: Outcome) -> Committed:
+    assert isinstance(outcome, Committed), outcome
+    return outcome
+
+
+def _id(prefix: str) -> str:
+    return make_id(prefix, int(time.time() * 1000), secrets.token_bytes(10))
+
+
+def in_memory() -> ChatStores:
+    """Two hosts on one set of tables."""
+    call_soon = asyncio.get_running_loop().call_soon
+    tables = Tables(lambda: int(time.monotonic() * 1000))
+    return ChatStores(
+        InMemoryChannelStore(tables),
+        InMemoryJournal(tables, call_soon),
+        InMemoryOutbox(tables),
+        InMemoryJournal(tables, call_soon),
+    )
+
+
+@asynccontextmanager
+async def in_postgres(pool: Pool) -> AsyncIterator[ChatStores]:
+    """Two hosts on one database."""
+    journal, other = PostgresJournal(pool), PostgresJournal(pool)
+    try:
+        yield ChatStores(PostgresChannelStore(pool), journal, PostgresOutbox(pool), other)
+    finally:
+        await journal.close()
+        await other.close()
