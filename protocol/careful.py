@@ -47,6 +47,8 @@ def _control(frame: dict[str, object]) -> Auth | Ping:
         raise BadFrame("no such control")
     if not frame.keys() <= _CONTROL_FIELDS:
         raise BadFrame("a control with a field of no known name")
+    if _bad_text(frame, "") is not None:
+        raise BadFrame(f"{name}: lone surrogates or control characters")
     try:
         return msgspec.convert(frame.get("d", {}), kind)
     except msgspec.ValidationError as error:
@@ -66,9 +68,10 @@ def _command(frame: dict[str, object]) -> Command:
     if spec is None or not isinstance(command, str):
         raise CommandRefused(i, "bad_request", "c", "no such command")
     body, key = frame.get("d", {}), frame.get("k")
-    if (place := _bad_text(body, "")) is not None:
-        detail = "must be text without lone surrogates and control characters"
-        raise CommandRefused(i, "invalid_text", _printable(place) or "d", detail)
+    for within, value in (("d", body), ("k", key)):
+        if (place := _bad_text(value, "")) is not None:
+            detail = "must be text without lone surrogates and control characters"
+            raise CommandRefused(i, "invalid_text", _printable(place) or within, detail)
     return Command(
         name=command,
         i=i,

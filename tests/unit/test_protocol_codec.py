@@ -133,6 +133,7 @@ REFUSED: dict[str, tuple[object, str, str]] = {
         "bad_request",
         "visibility",
     ),
+    "NUL in a key of a command": ({**send(), "k": "\0"}, "invalid_text", "k"),
     "empty key": ({**send(), "k": ""}, "bad_request", "k"),
     "long key": ({**send(), "k": "k" * 65}, "bad_request", "k"),
     "key beyond ASCII": ({**send(), "k": "\u00e9"}, "bad_request", "k"),
