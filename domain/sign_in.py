@@ -140,7 +140,7 @@ class SignIn:
         found = None
         if _LOGIN.fullmatch(login):
             found = await self._accounts.credentials(login, network)
-        await self._take("login", _guessed(login, network, found), self._limits.account)
+        await self._take("guess", _guessed(login, network, found), self._limits.account)
         given = presented(password)
         # Hashed even when it cannot match: who is there must not show in how long it takes.
         wanted = found.password_hash if found and given is not None else None

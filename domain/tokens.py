@@ -114,7 +114,8 @@ class Revocations:
     """
 
     def __init__(self, access_ttl_s: int) -> None:
-        self.keep_ms = (access_ttl_s + 2 * LEEWAY_S) * 1000
+        self.keep_ms: Final = (access_ttl_s + 2 * LEEWAY_S) * 1000
+        """How long an entry is kept, and how far back a host that starts must look."""
         self._since: dict[str, int] = {}  # the oldest first
 
     def add(self, subject: str, now_ms: int) -> None:
