@@ -1,7 +1,7 @@
 """The admin port as operators and Prometheus meet it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import aiohttp
@@ -9,7 +9,7 @@ import pytest
 
 from streamhub.domain.errors import TryAgain
 from streamhub.transport.health import Check, create_admin_app
-from streamhub.transport.site import listen_socket, run_site
+from streamhub.transport.site import Site
 
 Admin = Callable[[Mapping[str, Check]], AbstractAsyncContextManager[aiohttp.ClientSession]]
 
@@ -36,18 +36,12 @@ async def exposition() -> bytes:
 
 
 @pytest.fixture
-def admin() -> Admin:
+def admin(serve: Callable[..., Awaitable[Site]]) -> Admin:
     @asynccontextmanager
     async def run(checks: Mapping[str, Check]) -> AsyncIterator[aiohttp.ClientSession]:
-        site = await run_site(
-            create_admin_app(checks, exposition, deadline_s=0.1),
-            listen_socket("127.0.0.1", 0, reuse_port=False),
-            keepalive_timeout_s=5.0,
-            shutdown_timeout_s=1.0,
-        )
+        site = await serve(create_admin_app(checks, exposition, deadline_s=0.1))
         async with aiohttp.ClientSession(f"http://127.0.0.1:{site.port}") as session:
             yield session
-        await site.close()
 
     return run
 

@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
 import pytest
@@ -14,7 +14,9 @@ from streamhub.config import EdgeSettings
 from streamhub.domain.errors import Refused, TryAgain
 from streamhub.telemetry import Metrics
 from streamhub.transport.app import Parts, create_app
-from streamhub.transport.site import Site, listen_socket, run_site
+from streamhub.transport.site import Site, listen_socket
+
+Serve = Callable[..., Awaitable[Site]]
 
 DEADLINE_S = 10.0
 
@@ -67,23 +69,18 @@ def metrics() -> Metrics:
     return Metrics()
 
 
-async def serve(*routes: web.AbstractRouteDef, metrics: Metrics) -> Site:
+def app_of(*routes: web.AbstractRouteDef, metrics: Metrics | None = None) -> web.Application:
     edge = EdgeSettings(max_body_bytes=2048)
-    return await run_site(
-        create_app(Parts(edge=edge, metrics=metrics, routes=routes, features=("uploads",))),
-        listen_socket("127.0.0.1", 0, reuse_port=True),
-        keepalive_timeout_s=5.0,
-        shutdown_timeout_s=1.0,
-    )
+    parts = Parts(edge=edge, metrics=metrics or Metrics(), routes=routes, features=("uploads",))
+    return create_app(parts)
 
 
 @pytest.fixture
-async def client(metrics: Metrics) -> AsyncIterator[aiohttp.ClientSession]:
-    site = await serve(*ROUTES, metrics=metrics)
+async def client(serve: Serve, metrics: Metrics) -> AsyncIterator[aiohttp.ClientSession]:
+    site = await serve(app_of(*ROUTES, metrics=metrics))
     base = f"http://127.0.0.1:{site.port}"
     async with aiohttp.ClientSession(base, timeout=aiohttp.ClientTimeout(DEADLINE_S)) as session:
         yield session
-    await site.close()
 
 
 async def test_the_server_describes_itself_without_a_log_in(client: aiohttp.ClientSession) -> None:
@@ -232,7 +229,7 @@ async def test_requests_are_counted_by_pattern_and_status(
     assert "/nowhere" not in page
 
 
-async def test_a_handler_whose_client_left_is_cancelled() -> None:
+async def test_a_handler_whose_client_left_is_cancelled(serve: Serve) -> None:
     entered, left = asyncio.Event(), asyncio.Event()
 
     async def wait(_request: web.Request) -> web.Response:
@@ -243,17 +240,18 @@ async def test_a_handler_whose_client_left_is_cancelled() -> None:
         finally:
             left.set()
 
-    site = await serve(web.get("/wait", wait), metrics=Metrics())
+    site = await serve(app_of(web.get("/wait", wait)))
     _, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
     async with asyncio.timeout(DEADLINE_S):
         await entered.wait()
         writer.close()
         await left.wait()
-    await site.close()
 
 
-async def test_a_closing_site_lets_requests_finish_and_takes_no_new_ones() -> None:
+async def test_a_closing_site_lets_requests_finish_and_takes_no_new_ones(
+    serve: Serve,
+) -> None:
     entered, gate = asyncio.Event(), asyncio.Event()
 
     async def wait(_request: web.Request) -> web.Response:
@@ -261,7 +259,7 @@ async def test_a_closing_site_lets_requests_finish_and_takes_no_new_ones() -> No
         await gate.wait()
         return web.Response(text="finished")
 
-    site = await serve(web.get("/wait", wait), metrics=Metrics())
+    site = await serve(app_of(web.get("/wait", wait)))
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
     async with asyncio.timeout(DEADLINE_S):
@@ -276,20 +274,14 @@ async def test_a_closing_site_lets_requests_finish_and_takes_no_new_ones() -> No
     writer.close()
 
 
-async def test_hosts_share_a_port() -> None:
-    first = await serve(metrics=Metrics())
-    second = await run_site(
-        create_app(Parts(edge=EdgeSettings(), metrics=Metrics())),
-        listen_socket("127.0.0.1", first.port, reuse_port=True),
-        keepalive_timeout_s=5.0,
-        shutdown_timeout_s=1.0,
-    )
+async def test_hosts_share_a_port(serve: Serve) -> None:
+    first = await serve(app_of())
+    second = await serve(app_of(), port=first.port)
     assert second.port == first.port
     await first.close()
     url = f"http://127.0.0.1:{second.port}/v1/server"
     async with aiohttp.ClientSession() as session, session.get(url) as response:
         assert response.status == 200
-    await second.close()
 
 
 def test_a_taken_port_is_an_error_that_names_the_address() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 
 import pytest
 from aiohttp import web
@@ -10,7 +10,7 @@ from aiohttp import web
 from streamhub.config import EdgeSettings
 from streamhub.telemetry import Metrics
 from streamhub.transport.app import Parts, create_app
-from streamhub.transport.site import Site, listen_socket, run_site
+from streamhub.transport.site import Site
 
 KEEPALIVE_S = 0.3
 DEADLINE_S = 10.0
@@ -31,20 +31,13 @@ async def socket_echo(request: web.Request) -> web.WebSocketResponse:
 
 
 @pytest.fixture
-async def site() -> AsyncIterator[Site]:
+async def site(serve: Callable[..., Awaitable[Site]]) -> Site:
     parts = Parts(
         edge=EdgeSettings(),
         metrics=Metrics(),
         routes=(web.route("*", "/echo", echo), web.get("/socket", socket_echo)),
     )
-    running = await run_site(
-        create_app(parts),
-        listen_socket("127.0.0.1", 0, reuse_port=True),
-        keepalive_timeout_s=KEEPALIVE_S,
-        shutdown_timeout_s=1.0,
-    )
-    yield running
-    await running.close()
+    return await serve(create_app(parts), keepalive_timeout_s=KEEPALIVE_S)
 
 
 async def exchange(site: Site, sent: bytes) -> bytes:
