@@ -1,0 +1,43 @@
+"""Fills in what `streamhub up` need not be told: addresses of embedded servers, secrets, ports."""
+
+import os
+from dataclasses import replace
+
+from streamhub.cluster.ports import Ports
+from streamhub.config import Secret, Settings
+from streamhub.persistence.embedded.folder import ServerFolder
+from streamhub.persistence.embedded.stack import EmbeddedUrls
+
+
+def completed(
+    settings: Settings, folder: ServerFolder, urls: EmbeddedUrls, ports: Ports
+) -> Settings:
+    """`settings` with every URL, secret and port. Secrets are made once and kept in `folder`."""
+    return replace(
+        settings,
+        server=replace(settings.server, port=ports.public, admin_port=ports.admin),
+        database=replace(settings.database, url=settings.database.url or Secret(urls.postgres)),
+        redis=replace(settings.redis, url=settings.redis.url or Secret(urls.redis)),
+        objects=replace(settings.objects, url=settings.objects.url or Secret(urls.objects)),
+        auth=replace(
+            settings.auth, secret=settings.auth.secret or Secret(folder.secret("auth-secret"))
+        ),
+        cluster=replace(
+            settings.cluster,
+            secret=settings.cluster.secret or Secret(folder.secret("cluster-secret")),
+        ),
+    )
+
+
+def hosts_per_node(settings: Settings) -> int:
+    """As many as asked for, else one for each core this process may use."""
+    return settings.server.hosts or len(os.sched_getaffinity(0))
+
+
+def url_of(host: str, port: int) -> str:
+    """Where a server that listens on `host` is reached from this machine."""
+    if host == "0.0.0.0":  # noqa: S104 - not bound here, only looked at
+        host = "127.0.0.1"
+    elif host == "::":
+        host = "::1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,144 @@
+"""One host: the process that serves clients, as a plain class. Ray starts it (`ray_actors.py`)."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from streamhub.cluster.private_site import Siblings, guard_private_site
+from streamhub.cluster.wiring import Stores, Wired, needed
+from streamhub.config import Secret, Settings
+from streamhub.domain.cluster import HostEntry, View
+from streamhub.domain.ids import HostId
+from streamhub.transport.health import create_admin_app
+from streamhub.transport.site import Site, listen_socket, run_site
+
+log = structlog.get_logger(__name__)
+
+_LEAVING_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostPlan:
+    """What a host must know before it can ask anybody.
+
+    `settings` are complete: every URL, secret and port is filled in. `private_ip` is where it
+    takes links; `log_socket` where its log records go, if somebody collects them.
+    """
+
+    settings: Settings
+    private_ip: str
+    json_logs: bool
+    log_socket: Path | None = None
+    on_terminal: bool = False
+
+
+class Host:
+    """Serves the public and the admin port, shared with the node's other hosts, once it is in the
+    view; until then, only its private site."""
+
+    def __init__(
+        self, host: HostId, node: str, plan: HostPlan, exit_process: Callable[[], None]
+    ) -> None:
+        self.id = host
+        self._node = node
+        self._plan = plan
+        self._exit_process = exit_process
+        self._wired: Wired | None = None
+        self._doors: list[Site] = []
+        self._closing = AsyncExitStack()
+        self._leaving: asyncio.Task[None] | None = None
+        self._address = ""
+
+    @property
+    def entry(self) -> HostEntry:
+        """This host as it belongs in the view. Valid once started."""
+        return HostEntry(id=self.id, node=self._node, address=self._address, pid=os.getpid())
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes traffic, and may answer as an owner."""
+        return bool(self._doors) and self._wired is not None and self._wired.membership.serving
+
+    async def start(self) -> None:
+        """Connect to the stores and open the private site. Raises like Stores.open, and OSError."""
+        settings = self._plan.settings
+        stores = await Stores.open(settings, f"streamhub {self.id}")
+        self._closing.push_async_callback(stores.close)
+        wired = self._wired = Wired(self.id, settings, stores, self._on_left)
+        siblings = Siblings(self._secret)
+        self._closing.push_async_callback(siblings.close)
+
+        async def own_metrics() -> bytes:
+            return wired.metrics.render()
+
+        private = create_admin_app(wired.checks, own_metrics)
+        guard_private_site(private, self.id, self._secret)
+        site = await self._serve(private, self._plan.private_ip, 0, shared=False)
+        self._closing.push_async_callback(site.close)
+        self._address = f"{self._plan.private_ip}:{site.port}"
+
+        async def node_metrics() -> bytes:
+            entries = [e for e in wired.membership.view.hosts if e.node == self._node]
+            return await siblings.metrics(entries, {self.id: wired.metrics.render()})
+
+        async def open_doors(view: View) -> None:
+            if view.host(self.id) is not None and not self._doors:
+                await self._open_doors(wired, create_admin_app(wired.checks, node_metrics))
+
+        wired.membership.on_view(open_doors)
+        await wired.membership.start()
+        self._closing.push_async_callback(wired.membership.stop)
+        log.info("host_ready_to_join", address=self._address)
+
+    def look(self) -> None:
+        """There is a newer view: read it now."""
+        if self._wired is not None:
+            self._wired.membership.look()
+
+    async def stop(self) -> None:
+        """Take no more connections, finish requests in progress, disconnect. May be repeated."""
+        doors, self._doors = self._doors, []
+        for door in doors:
+            door.stop_accepting()
+        await asyncio.gather(*(door.close() for door in doors))
+        await self._closing.aclose()
+
+    # -- private ----------------------------------------------------------------------------
+
+    @property
+    def _secret(self) -> Secret:
+        return Secret(needed(self._plan.settings.cluster.secret, "cluster.secret"))
+
+    async def _open_doors(self, wired: Wired, admin: web.Application) -> None:
+        server = self._plan.settings.server
+        self._doors = [
+            await self._serve(wired.public, server.host, server.port, shared=True),
+            await self._serve(admin, server.admin_host, server.admin_port, shared=True),
+        ]
+        log.info("host_takes_traffic", port=server.port, admin_port=server.admin_port)
+
+    async def _serve(self, app: web.Application, host: str, port: int, *, shared: bool) -> Site:
+        return await run_site(
+            app,
+            listen_socket(host, port, shared),
+            keepalive_timeout_s=self._plan.settings.edge.keepalive_timeout_s,
+            shutdown_timeout_s=self._plan.settings.server.shutdown_timeout_s,
+        )
+
+    def _on_left(self, why: str) -> None:
+        """Others may own what this host owned: it must end, whoever else has given it up."""
+        if self._leaving is None:
+            log.error("host_leaves", why=why)
+            self._leaving = asyncio.create_task(self._leave())
+
+    async def _leave(self) -> None:
+        with suppress(Exception):  # whatever fails now, the process ends
+            await asyncio.wait_for(self.stop(), _LEAVING_S)
+        self._exit_process()

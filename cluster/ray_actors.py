@@ -1,0 +1,106 @@
+"""The two kinds of Ray actors, each a thin shell over a plain class.
+
+Ray keeps no order among calls to an asynchronous actor, so nothing here depends on one. Neither
+kind uses a concurrency group: a group has an event loop and a thread of its own, and a host whose
+real loop is stuck would go on answering pings.
+"""
+
+import asyncio
+import os
+import sys
+from contextlib import redirect_stderr
+from typing import Any
+
+import ray
+import structlog
+
+from streamhub.cluster.host import Host, HostPlan
+from streamhub.cluster.log_socket import LogSender
+from streamhub.cluster.ray_fleet import RayFleet
+from streamhub.cluster.roster import Roster
+from streamhub.cluster.supervisor import Report, Supervisor
+from streamhub.cluster.wiring import Stores
+from streamhub.domain.cluster import HostEntry
+from streamhub.domain.errors import TryAgain
+from streamhub.domain.ids import HostId
+from streamhub.telemetry import configure_logging
+
+log = structlog.get_logger(__name__)
+
+
+class HostActor:
+    """A host's process. Never restarted: every process is another host."""
+
+    def __init__(self, host: HostId, plan: HostPlan) -> None:
+        _log_to(plan, host)
+        node = ray.get_runtime_context().get_node_id()
+        self._host = Host(host, node, plan, lambda: os._exit(0))
+        self._started = asyncio.ensure_future(self._host.start())
+
+    async def entry(self) -> HostEntry:
+        """Waits until the host serves; raises what kept it from that."""
+        await asyncio.shield(self._started)
+        return self._host.entry
+
+    async def ping(self) -> bool:
+        return self._host.ready
+
+    async def look(self) -> None:
+        self._host.look()
+
+    async def stop(self) -> None:
+        await self._host.stop()
+
+
+class SupervisorActor:
+    """The supervisor's process. Ray starts it again whenever it dies, with the same plan."""
+
+    def __init__(self, plan: HostPlan, hosts_per_node: int) -> None:
+        _log_to(plan, "supervisor")
+        self._plan = plan
+        self._hosts_per_node = hosts_per_node
+        self._supervisor: Supervisor | None = None
+        self._stores: Stores | None = None
+        self._running = asyncio.ensure_future(self._run())
+        self._running.add_done_callback(_end_if_failed)
+
+    async def report(self) -> Report | None:
+        """None while PostgreSQL has not answered yet."""
+        return self._supervisor.report() if self._supervisor else None
+
+    async def shut_down(self, within_s: float) -> None:
+        """End all hosts, gracefully within that time."""
+        self._running.cancel()
+        if self._supervisor is not None:
+            await self._supervisor.shut_down(within_s)
+        if self._stores is not None:
+            await self._stores.close()
+
+    async def _run(self) -> None:
+        settings = self._plan.settings
+        while self._stores is None:
+            try:
+                self._stores = await Stores.open(settings, "streamhub supervisor")
+            except TryAgain as error:
+                log.warning("supervisor_waits_for_the_database", error=str(error))
+        roster = Roster(self._hosts_per_node, dead_after_s=settings.cluster.host_dead_after_s)
+        self._supervisor = Supervisor(self._stores.cluster, RayFleet(self._create_host), roster)
+        await self._supervisor.run()
+
+    def _create_host(self, host: HostId, options: dict[str, Any]) -> Any:
+        return ray.remote(HostActor).options(**options).remote(host, self._plan)
+
+
+def _log_to(plan: HostPlan, name: str) -> None:
+    sender = None
+    if plan.log_socket is not None:
+        sender = LogSender(plan.log_socket, terminal=plan.on_terminal, otherwise=sys.stderr)
+    with redirect_stderr(sender or sys.stderr):
+        configure_logging(plan.json_logs, plan.settings.logging.level, name)
+
+
+def _end_if_failed(task: "asyncio.Task[None]") -> None:
+    """Ray starts the process again; a supervisor that lives and does nothing would be worse."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("supervisor_failed", exc_info=error)
+        os._exit(1)
