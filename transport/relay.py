@@ -162,6 +162,11 @@ class Relay:
             task.cancel()
         await asyncio.gather(*self._lookups, return_exceptions=True)
 
+    def held(self, key: str) -> bool:
+        """Whether all that happens on the topic of this channel or user reaches this host."""
+        topics = (self._topics.get(f"{kind}:{key}") for kind in ("channel", "inbox"))
+        return any(topic is not None and topic.state == "held" for topic in topics)
+
     # -- sessions ---------------------------------------------------------------------------
 
     def enter(self, session: Session, channel: ChannelId, position: int) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 import structlog
@@ -42,6 +43,9 @@ class Sockets:
 
     def __len__(self) -> int:
         return len(self._sockets)
+
+    def __iter__(self) -> Iterator[ClientSocket]:
+        return iter(tuple(self._sockets))
 
     def routes(self) -> list[web.AbstractRouteDef]:
         return [web.get(PATH, self.handle)]
@@ -102,7 +106,7 @@ class Sockets:
 
     def revoke(self, subject: str) -> None:
         """Close the sockets of a user or a session family whose tokens were revoked."""
-        for socket in tuple(self._sockets):
+        for socket in self:
             if socket.caller and subject in (socket.caller.user, socket.caller.family):
                 socket.end(CloseCode.SESSION_REVOKED)
 
@@ -110,7 +114,7 @@ class Sockets:
         """Let no more in; tell each to come back elsewhere within `over_s`, and then close it."""
         self._draining = True
         loop = asyncio.get_running_loop()
-        for socket in tuple(self._sockets):
+        for socket in self:
             after_s = random.uniform(0, over_s)  # noqa: S311 - spreads the reconnects
             socket.drain(int(after_s * 1000))
             loop.call_later(after_s, socket.end, CloseCode.DRAINING)
@@ -120,9 +124,9 @@ class Sockets:
         self._draining = True
         if self._timer is not None:
             self._timer.cancel()
-        await asyncio.gather(*(socket.close(code) for socket in tuple(self._sockets)))
+        await asyncio.gather(*(socket.close(code) for socket in self))
 
     def _tick(self) -> None:
-        for socket in tuple(self._sockets):
+        for socket in self:
             socket.tick()
         self._timer = asyncio.get_running_loop().call_later(_TICK_S, self._tick)

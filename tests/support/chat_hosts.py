@@ -178,7 +178,7 @@ class User:
         body: object = None,
         *,
         host: ChatHost | None = None,
-        **headers: str,
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[int, Any]:
         url = (host or self.cluster.hosts[0]).url
         given = {"Authorization": f"Bearer {self.token}", **(headers or {})}
