@@ -18,6 +18,10 @@ class InMemoryLimiter:
         self._whole_at: dict[str, int] = {}
         self._until_sweep = SWEEP_EVERY
 
+    def __len__(self) -> int:
+        """How many keys are remembered."""
+        return len(self._whole_at)
+
     async def take(self, key: str, rate: float, burst: int) -> int:
         now, each = self._now_us(), math.ceil(1_000_000 / rate)
         self._sweep(now)
