@@ -10,10 +10,10 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from streamhub.protocol.errors import BadFrame, CommandRefused
+from streamhub.protocol.errors import BadFrame, BodyRefused, CommandRefused
 from streamhub.protocol.frames import CLIENT_CONTROLS, COMMANDS, Auth, ClientFrame, Command, Ping
 from streamhub.protocol.plain import without_nulls
-from streamhub.protocol.scalars import PATTERN_RULES, TEXT_PATTERN, CommandNumber, Key
+from streamhub.protocol.scalars import MAX_COMMAND_NUMBER, PATTERN_RULES, TEXT_PATTERN, Key
 
 T = TypeVar("T")
 
@@ -40,52 +40,50 @@ def client_frame(value: object) -> ClientFrame:
     return _command(frame) if "c" in frame else _control(frame)
 
 
+def body_of(value: object, kind: type[T], *, strict: bool = True) -> T:
+    """Plain data as a body; nulls are dropped. Not `strict`: numbers may be text, as in a query.
+
+    Raises BodyRefused: invalid_text, unknown_field, bad_request.
+    """
+    value = without_nulls(value)
+    if (place := _bad_text(value, "")) is not None:
+        detail = "must be text without lone surrogates and control characters"
+        raise BodyRefused("invalid_text", _printable(place) or None, detail)
+    try:
+        return msgspec.convert(value, kind, strict=strict)
+    except msgspec.ValidationError as error:
+        field, code, detail = _explain(str(error))
+        raise BodyRefused(code, field or None, detail) from None
+
+
 def _control(frame: dict[str, object]) -> Auth | Ping:
     name = frame["x"]
     kind = CLIENT_CONTROLS.get(name) if isinstance(name, str) else None
-    if kind is None:
-        raise BadFrame("no such control")
-    if not frame.keys() <= _CONTROL_FIELDS:
-        raise BadFrame("a control with a field of no known name")
-    if _bad_text(frame, "") is not None:
-        raise BadFrame(f"{name}: lone surrogates or control characters")
+    if kind is None or not frame.keys() <= _CONTROL_FIELDS:
+        raise BadFrame("a control of no known shape")
     try:
-        return msgspec.convert(frame.get("d", {}), kind)
-    except msgspec.ValidationError as error:
-        field, _, detail = _explain(str(error))
-        raise BadFrame(f"{name}: {field}: {detail}") from None
+        return body_of(frame.get("d", {}), kind)
+    except BodyRefused as wrong:
+        raise BadFrame(f"{name}: {wrong.field}: {wrong.detail}") from None
 
 
 def _command(frame: dict[str, object]) -> Command:
-    try:
-        i = msgspec.convert(frame.get("i"), CommandNumber)
-    except msgspec.ValidationError:
-        raise BadFrame("a command without a number that could be answered") from None
-    if unknown := [name for name in frame if name not in _COMMAND_FIELDS]:
+    name, i = frame["c"], frame.get("i")
+    if type(i) is not int or not 1 <= i <= MAX_COMMAND_NUMBER:
+        raise BadFrame("a command without a number that could be answered")
+    if unknown := [field for field in frame if field not in _COMMAND_FIELDS]:
         raise CommandRefused(i, "unknown_field", _printable(unknown[0]), "no such field")
-    command = frame["c"]
-    spec = COMMANDS.get(command) if isinstance(command, str) else None
-    if spec is None or not isinstance(command, str):
+    spec = COMMANDS.get(name) if isinstance(name, str) else None
+    if spec is None or not isinstance(name, str):
         raise CommandRefused(i, "bad_request", "c", "no such command")
-    body, key = frame.get("d", {}), frame.get("k")
-    for within, value in (("d", body), ("k", key)):
-        if (place := _bad_text(value, "")) is not None:
-            detail = "must be text without lone surrogates and control characters"
-            raise CommandRefused(i, "invalid_text", _printable(place) or within, detail)
-    return Command(
-        name=command,
-        i=i,
-        body=_converted(body, spec.body, i, within="d"),
-        key=None if key is None else _converted(key, Key, i, within="k"),
-    )
-
-
-def _converted(value: object, kind: type[T], i: int, within: str) -> T:
+    within = "d"
     try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        field, code, detail = _explain(str(error))
-        raise CommandRefused(i, code, field or within, detail) from None
+        body = body_of(frame.get("d", {}), spec.body)
+        within = "k"
+        key = body_of(frame["k"], Key) if "k" in frame else None
+    except BodyRefused as wrong:
+        raise CommandRefused(i, wrong.code, wrong.field or within, wrong.detail) from None
+    return Command(name=name, i=i, body=body, key=key)
 
 
 def _bad_text(value: object, place: str) -> str | None:

@@ -2,10 +2,11 @@
 
     ProtocolError
     |-- BadFrame         not decodable or of no known shape: the socket is closed with its code
-    `-- CommandRefused   a command that is wrong in a field: answered, and the socket stays
+    |-- CommandRefused   a command that is wrong in a field: answered, and the socket stays
+    `-- BodyRefused      the same of a body that came without a frame, over REST
 
-Both come from the codec and are taken by `Connection.receive`. Neither holds what the client sent
-beyond a short, printable name of a field.
+The first two come from the codec and are taken by `Connection.receive`. None holds
+what the client sent beyond a short, printable name of a field.
 """
 
 from streamhub.protocol.close_codes import CloseCode
@@ -45,3 +46,13 @@ class CommandRefused(ProtocolError):
     @property
     def reply(self) -> Reply:
         return Reply(i=self.i, problem=self.problem)
+
+
+class BodyRefused(ProtocolError):
+    """A body is wrong: problem `code`, and `field` says where; None: the body as a whole."""
+
+    def __init__(self, code: str, field: str | None, detail: str) -> None:
+        super().__init__(code, field, detail)
+        self.code = code
+        self.field = field
+        self.detail = detail

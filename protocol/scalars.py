@@ -12,6 +12,7 @@ from msgspec import Meta
 MAX_INT: Final = 2**53 - 1
 """The largest integer on the wire: what JavaScript holds exactly."""
 
+MAX_COMMAND_NUMBER: Final = 2**31 - 1
 MAX_TEXT: Final = 16_000
 MAX_NAME: Final = 80
 MAX_TOPIC: Final = 250
@@ -47,7 +48,7 @@ Key = Annotated[str, Meta(pattern=KEY_PATTERN, description="1 to 64 printable AS
 Token = Annotated[str, Meta(max_length=MAX_TOKEN, pattern=_OPAQUE_PATTERN, description="opaque")]
 Cursor = Annotated[str, Meta(max_length=512, pattern=_OPAQUE_PATTERN, description="opaque")]
 
-CommandNumber = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+CommandNumber = Annotated[int, Meta(ge=1, le=MAX_COMMAND_NUMBER)]
 Seq = Annotated[int, Meta(ge=1, le=MAX_INT, description="number of a message in its channel")]
 Rev = Annotated[int, Meta(ge=0, le=MAX_INT, description="number of a change in its channel")]
 Count = Annotated[int, Meta(ge=0, le=MAX_INT)]

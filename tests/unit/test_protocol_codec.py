@@ -6,11 +6,13 @@ from typing import Any
 import msgpack
 import pytest
 
+from streamhub.protocol.careful import body_of
 from streamhub.protocol.close_codes import CloseCode
 from streamhub.protocol.codec import CODECS, JSON, MAX_FRAME_BYTES, MSGPACK, Codec, body_digest
-from streamhub.protocol.errors import BadFrame, CommandRefused
+from streamhub.protocol.errors import BadFrame, BodyRefused, CommandRefused
 from streamhub.protocol.frames import (
     Auth,
+    ChannelCreate,
     ClientFrame,
     Command,
     Event,
@@ -313,6 +315,33 @@ def test_what_a_refusal_repeats_of_the_input_is_short_and_printable() -> None:
         assert len(refused.value.field) <= 80
         assert refused.value.field.isascii()
         assert refused.value.field.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "field"),
+    [
+        ({"name": "\udfff", "visibility": "public"}, "invalid_text", "name"),
+        ({"name": "n", "visibility": "\udfff"}, "invalid_text", "visibility"),
+        ({"name": "n", "visibility": "public", "\udfff": 1}, "invalid_text", None),
+        ({"name": "n", "visibility": "public", "zz": 1}, "unknown_field", "zz"),
+        ({"name": "n"}, "bad_request", "visibility"),
+        (["n"], "bad_request", None),
+    ],
+)
+def test_a_body_without_a_frame_is_refused_alike(
+    value: object, code: str, field: str | None
+) -> None:
+    with pytest.raises(BodyRefused) as refused:
+        body_of(value, ChannelCreate)
+    assert (refused.value.code, refused.value.field) == (code, field)
+
+
+def test_a_query_may_write_numbers_as_text() -> None:
+    query = {"channel": CHANNEL, "limit": "7", "before": "12"}
+    expected = MessageHistory(channel=CHANNEL, limit=7, before=12)
+    assert body_of(query, MessageHistory, strict=False) == expected
+    with pytest.raises(BodyRefused):
+        body_of(query, MessageHistory)
 
 
 def test_the_digest_is_of_the_body_and_never_changes() -> None:
