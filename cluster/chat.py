@@ -149,7 +149,7 @@ class Chat:
         )
         self.routes: Sequence[web.AbstractRouteDef] = (
             *self.sockets.routes(),
-            *http_auth.routes(sign_in, accounts),
+            *http_auth.routes(sign_in, accounts, accounts),
             *http_channels.routes(commands),
         )
         self.private_routes = [web.get(links.PATH, self.links.accept)]

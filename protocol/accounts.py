@@ -1,7 +1,7 @@
 """The bodies of signing in and of accounts, which only REST has."""
 
 from streamhub.protocol.frames import Incoming, Outgoing, UserObject
-from streamhub.protocol.scalars import Timestamp
+from streamhub.protocol.scalars import Name, Timestamp
 
 
 class _Confidential(Incoming, frozen=True, kw_only=True):
@@ -42,6 +42,18 @@ class AccountObject(UserObject, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"AccountObject({self.id})"
+
+
+class FindUsers(Incoming, frozen=True, kw_only=True):
+    """`GET /v1/users?handle=`: who has this handle, in any case."""
+
+    handle: Name
+
+
+class UserList(Outgoing, frozen=True, kw_only=True):
+    """The users that were found; none is no error."""
+
+    items: tuple[UserObject, ...]
 
 
 class SignedIn(Outgoing, frozen=True, kw_only=True):

@@ -1,25 +1,17 @@
 """JSON bodies of requests and answers."""
 
-import re
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import msgspec
 from aiohttp import hdrs, web
 
 from streamhub.domain.errors import Refused
-from streamhub.protocol.errors import BadFrame
+from streamhub.protocol.careful import body_of
+from streamhub.protocol.errors import BadFrame, BodyRefused
 from streamhub.protocol.frames import Incoming, Outgoing
-from streamhub.protocol.plain import plain_json, without_nulls
+from streamhub.protocol.plain import plain_json
 
 Body = TypeVar("Body", bound=Incoming)
-
-MAX_FIELD_CHARS: Final = 80
-
-# msgspec says "Object contains unknown field `a`", "Object missing required field `a`" and
-# "Expected `str`, got `int` - at `$.a`".
-_UNKNOWN: Final = re.compile(r"\AObject contains unknown field `(.*)`\Z", re.DOTALL)
-_MISSING: Final = re.compile(r"\AObject missing required field `(.*)`\Z", re.DOTALL)
-_WRONG: Final = re.compile(r"\A(Expected .*) - at `\$\.?(.*?)`\Z", re.DOTALL)
 
 
 async def read_body(request: web.Request, kind: type[Body]) -> Body:
@@ -53,7 +45,7 @@ async def read_command(request: web.Request, kind: type[Body]) -> Body:
 
 async def _plain(request: web.Request) -> object:
     try:
-        return without_nulls(plain_json((await request.read()).decode()))
+        return plain_json((await request.read()).decode())
     except (BadFrame, UnicodeDecodeError):
         raise Refused("bad_request", "the body must be a JSON object in UTF-8") from None
 
@@ -61,26 +53,12 @@ async def _plain(request: web.Request) -> object:
 def as_command(value: object, kind: type[Body], *, strict: bool = True) -> Body:
     """`value` as `kind`; not `strict`: numbers may be text. Raises Refused like `read_body`."""
     try:
-        return msgspec.convert(value, kind, strict=strict)
-    except msgspec.ValidationError as error:
-        raise _explained(str(error)) from None
+        return body_of(value, kind, strict=strict)
+    except BodyRefused as error:
+        raise Refused(error.code, error.detail, field=error.field or None) from None
 
 
 def json_response(body: Outgoing, status: int = 200) -> web.Response:
     return web.Response(
         status=status, body=msgspec.json.encode(body), content_type="application/json"
     )
-
-
-def _explained(words: str) -> Refused:
-    if unknown := _UNKNOWN.match(words):
-        return Refused("unknown_field", "no such field", field=_printable(unknown[1]))
-    if missing := _MISSING.match(words):
-        return Refused("bad_request", "is missing", field=missing[1])
-    if wrong := _WRONG.match(words):
-        return Refused("bad_request", wrong[1], field=_printable(wrong[2]) or None)
-    return Refused("bad_request", "the body must be a JSON object")
-
-
-def _printable(field: str) -> str:
-    return field[:MAX_FIELD_CHARS].encode("ascii", "backslashreplace").decode()[:MAX_FIELD_CHARS]

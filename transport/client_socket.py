@@ -22,7 +22,6 @@ from streamhub.protocol import frames
 from streamhub.protocol.close_codes import CloseCode, reason
 from streamhub.protocol.codec import Codec
 from streamhub.protocol.connection import Authenticate, Close, Connection, Deliver, Rules, Send
-from streamhub.protocol.errors import ProtocolError
 from streamhub.protocol.scalars import MAX_INT
 from streamhub.protocol.states import State
 from streamhub.transport import wire
@@ -162,11 +161,7 @@ class ClientSocket:
                 message = await receive()
                 if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
                     return
-                received: frames.ClientFrame | ProtocolError
-                try:
-                    received = codec.decode_client(message.data, max_frame_bytes)
-                except ProtocolError as error:
-                    received = error
+                received = codec.read_client(message.data, max_frame_bytes)
                 match machine.receive(received, _now_ms()):
                     case Deliver(command):
                         self._carry_out(command)

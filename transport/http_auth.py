@@ -8,11 +8,20 @@ from streamhub.domain.accounts import Account, AccountStore
 from streamhub.domain.errors import Refused
 from streamhub.domain.gate import Gate
 from streamhub.domain.ids import USER, UserId, is_id
+from streamhub.domain.people import People
 from streamhub.domain.sign_in import Grant, SignIn
 from streamhub.domain.tokens import Caller
-from streamhub.protocol.accounts import AccountObject, LogIn, Refresh, Register, SignedIn
+from streamhub.protocol.accounts import (
+    AccountObject,
+    FindUsers,
+    LogIn,
+    Refresh,
+    Register,
+    SignedIn,
+    UserList,
+)
 from streamhub.protocol.frames import UserObject
-from streamhub.transport.bodies import json_response, read_body
+from streamhub.transport.bodies import json_response, read_body, read_command
 
 GATE: Final = web.AppKey("gate", Gate)
 
@@ -30,23 +39,25 @@ def authenticate(request: web.Request) -> Caller:
     return request.app[GATE].caller(given[0][len(_SCHEME) :].strip(" "))
 
 
-def routes(sign_in: SignIn, accounts: AccountStore) -> list[web.RouteDef]:
+def routes(sign_in: SignIn, accounts: AccountStore, people: People) -> list[web.RouteDef]:
     """The routes of this area. The application must have a GATE."""
-    area = _Area(sign_in, accounts)
+    area = _Area(sign_in, accounts, people)
     return [
         web.post("/v1/auth/register", area.register),
         web.post("/v1/auth/login", area.log_in),
         web.post("/v1/auth/refresh", area.refresh),
         web.post("/v1/auth/logout", area.log_out),
         web.get("/v1/me", area.me),
+        web.get("/v1/users", area.find),
         web.get("/v1/users/{id}", area.user),
     ]
 
 
 class _Area:
-    def __init__(self, sign_in: SignIn, accounts: AccountStore) -> None:
+    def __init__(self, sign_in: SignIn, accounts: AccountStore, people: People) -> None:
         self._sign_in = sign_in
         self._accounts = accounts
+        self._people = people
 
     async def register(self, request: web.Request) -> web.Response:
         body = await read_body(request, Register)
@@ -80,6 +91,13 @@ class _Area:
         if account is None:
             raise Refused("unauthenticated", "the account is gone")
         return json_response(_own(account))
+
+    async def find(self, request: web.Request) -> web.Response:
+        authenticate(request)
+        wanted = await read_command(request, FindUsers)
+        found = await self._people.by_handles([wanted.handle.lower()])
+        items = (UserObject(id=one.id, handle=one.handle, name=one.name) for one in found.values())
+        return json_response(UserList(items=tuple(items)))
 
     async def user(self, request: web.Request) -> web.Response:
         authenticate(request)

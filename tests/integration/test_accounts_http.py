@@ -103,7 +103,7 @@ async def build(
         random_bytes=secrets.token_bytes,
         limits=limits,
     )
-    routes = http_auth.routes(sign_in, accounts)
+    routes = http_auth.routes(sign_in, accounts, accounts)
     app = create_app(Parts(edge=EdgeSettings(), metrics=Metrics(), routes=routes))
     app[http_auth.GATE] = Gate(TokenVerifier(SECRET, auth.issuer), revocations, families, now_ms)
     client = TestClient(TestServer(app))
@@ -184,7 +184,7 @@ async def test_the_answers_do_not_tell_who_is_there(house: House) -> None:
     ann = somebody()
     await house.register(**ann)
 
-    logins = [ann["handle"], ann["email"], "nobody", "nobody@example.com", "\0", "x" * 5000]
+    logins = [ann["handle"], ann["email"], "nobody", "nobody@example.com", "\u00e9", "x" * 5000]
     answers = [await shown(await house.post("login", login=n, password="wrong")) for n in logins]
     assert all(answer == answers[0] for answer in answers)
     assert answers[0][0] == 401

@@ -221,3 +221,13 @@ async def _channel(owner: User, *others: User) -> str:
 
 async def _send(user: User, channel: str, text: str) -> tuple[int, object]:
     return await user.rest("POST", f"/v1/channels/{channel}/messages", {"text": text})
+
+
+async def test_users_are_found_by_handle_in_any_case(cluster: ChatCluster) -> None:
+    ann = await cluster.user()
+    found = {"id": ann.id, "handle": ann.handle, "name": ann.handle.title()}
+    status, page = await ann.rest("GET", f"/v1/users?handle={ann.handle.upper()}")
+    assert (status, page) == (200, {"items": [found]})
+    assert (await ann.rest("GET", f"/v1/users/{ann.id}"))[1] == found
+    assert (await ann.rest("GET", "/v1/users?handle=nobody.here"))[1] == {"items": []}
+    assert (await ann.rest("GET", "/v1/users"))[1]["field"] == "handle"

@@ -11,10 +11,14 @@ from streamhub.protocol import frames
 from streamhub.protocol.close_codes import CloseCode
 
 
-async def _upgrade(cluster: ChatCluster, **options: object) -> ClientWebSocketResponse:
+async def _upgrade(
+    cluster: ChatCluster,
+    *,
+    protocols: tuple[str, ...] = (MSGPACK.subprotocol,),
+    headers: dict[str, str] | None = None,
+) -> ClientWebSocketResponse:
     url = f"{cluster.hosts[0].url}/v1/ws"
-    protocols = options.pop("protocols", (MSGPACK.subprotocol,))
-    return await cluster.http.ws_connect(url, protocols=protocols, **options)  # type: ignore[arg-type]
+    return await cluster.http.ws_connect(url, protocols=protocols, headers=headers)
 
 
 async def _closed(ws: ClientWebSocketResponse) -> int:
