@@ -13,7 +13,7 @@ from typing import Final
 
 import asyncpg
 
-from streamhub.persistence.postgres import Connection, open_connection, translated
+from streamhub.persistence.postgres import Connection, fate_of, open_connection, translated
 
 _LOCK: Final = 0x53_48_4D_49_47  # "SHMIG": one migrating process at a time
 _NAME: Final = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
@@ -94,6 +94,8 @@ async def _apply_next(connection: Connection, known: tuple[Migration, ...]) -> M
             await connection.execute(_LEDGER)
             await connection.execute(step.sql, timeout=3600)
         except asyncpg.PostgresError as error:
+            if fate_of(error) != "refused":
+                raise
             raise SchemaMismatch(
                 f"migration {step.name} failed and was rolled back: {error}"
             ) from error
