@@ -4,16 +4,15 @@ import asyncio
 import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import structlog
 from aiohttp import web
 
+from streamhub.cluster.plan import Plan, needed
 from streamhub.cluster.private_site import Siblings, guard_private_site
-from streamhub.cluster.wiring import Stores, Wired, needed
-from streamhub.config import Secret, Settings
+from streamhub.cluster.stores import Stores
+from streamhub.cluster.wiring import Wired
 from streamhub.domain.cluster import HostEntry, View
 from streamhub.domain.ids import HostId
 from streamhub.transport.health import create_admin_app
@@ -24,27 +23,12 @@ log = structlog.get_logger(__name__)
 _LEAVING_S: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostPlan:
-    """What a host must know before it can ask anybody.
-
-    `settings` are complete: every URL, secret and port is filled in. `private_ip` is where it
-    takes links; `log_socket` where its log records go, if somebody collects them.
-    """
-
-    settings: Settings
-    private_ip: str
-    json_logs: bool
-    log_socket: Path | None = None
-    on_terminal: bool = False
-
-
 class Host:
     """Serves the public and the admin port, shared with the node's other hosts, once it is in the
     view; until then, only its private site."""
 
     def __init__(
-        self, host: HostId, node: str, plan: HostPlan, exit_process: Callable[[], None]
+        self, host: HostId, node: str, plan: Plan, exit_process: Callable[[], None]
     ) -> None:
         self.id = host
         self._node = node
@@ -67,19 +51,25 @@ class Host:
         return bool(self._doors) and self._wired is not None and self._wired.membership.serving
 
     async def start(self) -> None:
-        """Connect to the stores and open the private site. Raises like Stores.open, and OSError."""
+        """Connect to the stores, open the private site, begin to read the view.
+
+        Raises like Stores.open, and OSError.
+        """
         settings = self._plan.settings
         stores = await Stores.open(settings, f"streamhub {self.id}")
         self._closing.push_async_callback(stores.close)
-        wired = self._wired = Wired(self.id, settings, stores, self._on_left)
-        siblings = Siblings(self._secret)
+        epoch = await stores.cluster.epoch()
+        wired = Wired(self.id, settings, stores, epoch=epoch, on_left=self._on_left)
+        secret = needed(settings.cluster.secret)
+        siblings = Siblings(secret)
         self._closing.push_async_callback(siblings.close)
 
         async def own_metrics() -> bytes:
             return wired.metrics.render()
 
         private = create_admin_app(wired.checks, own_metrics)
-        guard_private_site(private, self.id, self._secret)
+        private.add_routes(wired.private_routes)
+        guard_private_site(private, self.id, secret)
         site = await self._serve(private, self._plan.private_ip, 0, shared=False)
         self._closing.push_async_callback(site.close)
         self._address = f"{self._plan.private_ip}:{site.port}"
@@ -89,12 +79,13 @@ class Host:
             return await siblings.metrics(entries, {self.id: wired.metrics.render()})
 
         async def open_doors(view: View) -> None:
-            if view.host(self.id) is not None and not self._doors:
+            entry = view.host(self.id)
+            if entry is not None and entry.state == "live" and not self._doors:
                 await self._open_doors(wired, create_admin_app(wired.checks, node_metrics))
 
-        wired.membership.on_view(open_doors)
-        await wired.membership.start()
-        self._closing.push_async_callback(wired.membership.stop)
+        await wired.start()
+        self._wired = wired
+        wired.membership.on_view(open_doors)  # after those of the actors: no client comes first
         log.info("host_ready_to_join", address=self._address)
 
     def look(self) -> None:
@@ -107,14 +98,13 @@ class Host:
         doors, self._doors = self._doors, []
         for door in doors:
             door.stop_accepting()
+        wired, self._wired = self._wired, None
+        if wired is not None:
+            await wired.stop()
         await asyncio.gather(*(door.close() for door in doors))
         await self._closing.aclose()
 
     # -- private ----------------------------------------------------------------------------
-
-    @property
-    def _secret(self) -> Secret:
-        return Secret(needed(self._plan.settings.cluster.secret, "cluster.secret"))
 
     async def _open_doors(self, wired: Wired, admin: web.Application) -> None:
         server = self._plan.settings.server

@@ -11,6 +11,10 @@ import threading
 from pathlib import Path
 from typing import Final, TextIO
 
+import structlog
+
+log = structlog.get_logger(__name__)
+
 MAX_RECORD_BYTES: Final = 200_000
 _LAST_RECORDS_S: Final = 1.0
 
@@ -40,6 +44,19 @@ class LogReceiver:
             sys.stderr.buffer.write(record)
             sys.stderr.flush()
         self._socket.close()
+
+
+class RayWords:
+    """A text stream that takes what Ray prints on our standard output and logs it, for those who
+    want to know: it tells of workers that died, which the supervisor tells better."""
+
+    def write(self, text: str) -> int:
+        if said := text.strip():
+            log.debug("ray_says", said=said)
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
 
 
 class LogSender:

@@ -4,8 +4,9 @@ import time
 
 import structlog
 
+from streamhub.cluster.plan import needed
 from streamhub.cluster.state import AdminState
-from streamhub.cluster.wiring import Stores, needed
+from streamhub.cluster.stores import Stores
 from streamhub.config import Settings
 from streamhub.domain.errors import TryAgain
 from streamhub.persistence import redis
@@ -25,10 +26,10 @@ async def prepare_stores(settings: Settings) -> AdminState | None:
     Redis and S3 may be away, but must not refuse us. Raises SchemaMismatch, StoreMisconfigured,
     PermissionError, ValueError, TryAgain("unavailable").
     """
-    for name in await migrate(needed(settings.database.url, "database.url")):
+    for name in await migrate(needed(settings.database.url).reveal()):
         log.info("migrated", step=name)
     try:
-        objects = await ObjectStore.open(needed(settings.objects.url, "objects.url"))
+        objects = await ObjectStore.open(needed(settings.objects.url).reveal())
         await objects.close()
     except TryAgain as error:
         log.warning("the_file_store_is_away", error=str(error))

@@ -9,32 +9,41 @@ import asyncio
 import os
 import sys
 from contextlib import redirect_stderr
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 import structlog
 
-from streamhub.cluster.host import Host, HostPlan
 from streamhub.cluster.log_socket import LogSender
+from streamhub.cluster.plan import Plan, needed
 from streamhub.cluster.ray_fleet import RayFleet
 from streamhub.cluster.roster import Roster
 from streamhub.cluster.supervisor import Report, Supervisor
-from streamhub.cluster.wiring import Stores
 from streamhub.domain.cluster import HostEntry
 from streamhub.domain.errors import TryAgain
 from streamhub.domain.ids import HostId
+from streamhub.persistence.cluster import PostgresClusterStore
+from streamhub.persistence.postgres import Pool, open_pool
 from streamhub.telemetry import configure_logging
 
+if TYPE_CHECKING:
+    pass
+
 log = structlog.get_logger(__name__)
+
+_SUPERVISOR_CONNECTIONS = 2
 
 
 class HostActor:
     """A host's process. Never restarted: every process is another host."""
 
-    def __init__(self, host: HostId, plan: HostPlan) -> None:
+    def __init__(self, host: HostId, plan: Plan) -> None:
+        # Here, because the supervisor imports this module too, and before that first host waits.
+        from streamhub.cluster.host import Host
+
         _log_to(plan, host)
         node = ray.get_runtime_context().get_node_id()
-        self._host = Host(host, node, plan, lambda: os._exit(0))
+        self._host: Host = Host(host, node, plan, lambda: os._exit(0))
         self._started = asyncio.ensure_future(self._host.start())
 
     async def entry(self) -> HostEntry:
@@ -55,12 +64,12 @@ class HostActor:
 class SupervisorActor:
     """The supervisor's process. Ray starts it again whenever it dies, with the same plan."""
 
-    def __init__(self, plan: HostPlan, hosts_per_node: int) -> None:
+    def __init__(self, plan: Plan, hosts_per_node: int) -> None:
         _log_to(plan, "supervisor")
         self._plan = plan
         self._hosts_per_node = hosts_per_node
         self._supervisor: Supervisor | None = None
-        self._stores: Stores | None = None
+        self._pool: Pool | None = None
         self._running = asyncio.ensure_future(self._run())
         self._running.add_done_callback(_end_if_failed)
 
@@ -73,25 +82,32 @@ class SupervisorActor:
         self._running.cancel()
         if self._supervisor is not None:
             await self._supervisor.shut_down(within_s)
-        if self._stores is not None:
-            await self._stores.close()
+        if self._pool is not None:
+            await self._pool.close()
 
     async def _run(self) -> None:
         settings = self._plan.settings
-        while self._stores is None:
+        while self._pool is None:
             try:
-                self._stores = await Stores.open(settings, "streamhub supervisor")
+                self._pool = await open_pool(
+                    needed(settings.database.url).reveal(),
+                    size=_SUPERVISOR_CONNECTIONS,
+                    application_name="streamhub supervisor",
+                )
             except TryAgain as error:
                 log.warning("supervisor_waits_for_the_database", error=str(error))
-        roster = Roster(self._hosts_per_node, dead_after_s=settings.cluster.host_dead_after_s)
-        self._supervisor = Supervisor(self._stores.cluster, RayFleet(self._create_host), roster)
+        self._supervisor = Supervisor(
+            PostgresClusterStore(self._pool),
+            RayFleet(self._create_host),
+            Roster(self._hosts_per_node, dead_after_s=settings.cluster.host_dead_after_s),
+        )
         await self._supervisor.run()
 
     def _create_host(self, host: HostId, options: dict[str, Any]) -> Any:
         return ray.remote(HostActor).options(**options).remote(host, self._plan)
 
 
-def _log_to(plan: HostPlan, name: str) -> None:
+def _log_to(plan: Plan, name: str) -> None:
     sender = None
     if plan.log_socket is not None:
         sender = LogSender(plan.log_socket, terminal=plan.on_terminal, otherwise=sys.stderr)

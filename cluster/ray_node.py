@@ -10,7 +10,6 @@ import logging
 import os
 import secrets
 import shutil
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,13 +18,17 @@ from typing import Final
 import structlog
 
 from streamhub.cluster.names import NAMESPACE
+from streamhub.cluster.reaper import children_of
 
 log = structlog.get_logger(__name__)
 
 IP: Final = "127.0.0.1"
-MAX_FOLDER_BYTES: Final = 40
-"""Of Ray's folder: it puts sockets 67 bytes below it, and a socket's path has 107 at most."""
+MAX_FOLDER_BYTES: Final = 38
+"""Of our folder for Ray: its sockets are 69 bytes below it, and a socket's path has 107 at most."""
 
+_RAYS_OWN: Final = "r"  # inside of ours: Ray opens its folder to everybody
+
+_SHORT: Final = Path("/tmp")  # noqa: S108 - our folder in it is checked
 _OBJECT_STORE_BYTES: Final = 80 << 20  # nothing of ours is in it; Ray wants 75 MiB at least
 _TOKEN_BYTES: Final = 32
 _KEPT_SESSIONS: Final = 2
@@ -47,39 +50,40 @@ class RayNotStarted(Exception):
 
 
 def ray_folder(data: Path) -> Path:
-    """Where Ray keeps its sockets and logs: in `data` if the path is short enough for sockets."""
+    """A private folder for Ray's sockets and logs: in `data` if that path is short enough."""
     folder = data / "ray"
     if len(os.fsencode(folder)) <= MAX_FOLDER_BYTES:
         return folder
     name = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"streamhub-{os.geteuid()}-{name}"
+    return _SHORT / f"streamhub-{os.geteuid()}-{name}"
 
 
 def start_ray(data: Path, workers: int) -> Path:
-    """Start Ray with `workers` prepared processes and return its folder. Main thread only.
+    """Start Ray with `workers` prepared processes; returns our folder for it. Main thread only.
 
     Raises RayNotStarted.
     """
     folder = ray_folder(data)
     _make_private(folder)
-    _remove_old_sessions(folder)
+    ray_own = folder / _RAYS_OWN
+    _remove_old_sessions(ray_own)
     os.environ.update(_ENVIRONMENT)
     os.environ["RAY_AUTH_TOKEN_PATH"] = str(_token_file(data))
     os.environ.pop("RAY_AUTH_TOKEN", None)
     os.environ.pop("RAY_ADDRESS", None)  # another Ray's, which our workers would inherit
     logging.getLogger("ray").setLevel(logging.WARNING)
     try:
-        _init(folder, workers)
+        _init(ray_own, workers)
     except Exception as error:  # of many kinds, a time-out on a busy machine the usual one
         log.warning("ray_is_started_again", error=_first_line(error))
         stop_ray()
         try:
-            _init(folder, workers)
+            _init(ray_own, workers)
         except Exception as again:
             stop_ray()
             raise RayNotStarted(
                 f"Ray could not be started: {_first_line(again)}. Its logs are in"
-                f" {folder / 'session_latest' / 'logs'}"
+                f" {ray_own / 'session_latest' / 'logs'}"
             ) from again
     return folder
 
@@ -89,6 +93,14 @@ def stop_ray() -> None:
     import ray
 
     ray.shutdown()
+
+
+def pids() -> tuple[int, ...]:
+    """Ray's own processes, and those that they have started until now."""
+    from ray._private.worker import _global_node
+
+    ours = [info.process.pid for infos in _global_node.all_processes.values() for info in infos]
+    return (*ours, *(child for pid in ours for child in children_of(pid)))
 
 
 def dead_parts() -> tuple[str, ...]:

@@ -8,14 +8,15 @@ import ray
 import structlog
 from ray.exceptions import RayError
 
-from streamhub.cluster.host import HostPlan
 from streamhub.cluster.names import NAMESPACE, SUPERVISOR
+from streamhub.cluster.plan import Plan
 from streamhub.cluster.ray_actors import SupervisorActor
 from streamhub.cluster.supervisor import Report
 
 log = structlog.get_logger(__name__)
 
 ASK_EVERY_S: Final = 1.0
+_ASK_FIRST_EVERY_S: Final = 0.2  # until all hosts are there
 ANSWER_WITHIN_S: Final = 5.0
 _LOOK_EVERY_S: Final = 0.1
 
@@ -23,7 +24,7 @@ _LOOK_EVERY_S: Final = 0.1
 class SupervisorLink:
     """Asks the supervisor for its report about once a second, also while it is being restarted."""
 
-    def __init__(self, plan: HostPlan, hosts_per_node: int) -> None:
+    def __init__(self, plan: Plan, hosts_per_node: int) -> None:
         """Create the supervisor. Ray must be connected."""
         options = {
             "name": SUPERVISOR,
@@ -47,7 +48,9 @@ class SupervisorLink:
                 self._take(answered[0])
             elif now - self._asked_at > ANSWER_WITHIN_S:
                 self._call = None
-        if self._call is None and now - self._asked_at >= ASK_EVERY_S:
+        complete = self._report is not None and self._report.complete
+        pause_s = ASK_EVERY_S if complete else _ASK_FIRST_EVERY_S
+        if self._call is None and now - self._asked_at >= pause_s:
             self._call = self._handle.report.remote()
             self._asked_at = now
         return self._report

@@ -4,18 +4,19 @@ import asyncio
 import os
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from streamhub.cluster import ray_node
 from streamhub.cluster.complete import completed, hosts_per_node, url_of
-from streamhub.cluster.host import HostPlan
-from streamhub.cluster.log_socket import LogReceiver
+from streamhub.cluster.log_socket import LogReceiver, RayWords
+from streamhub.cluster.plan import Plan
 from streamhub.cluster.ports import claim_ports
 from streamhub.cluster.prepare import prepare_stores
 from streamhub.cluster.progress import Progress
+from streamhub.cluster.reaper import Reaper
 from streamhub.cluster.signals import StopSignals
 from streamhub.cluster.state import AdminState, HostState, State, StateFile
 from streamhub.config import Settings
@@ -89,9 +90,13 @@ def _start(
     )
     ends.callback(servers.stop)
     servers.spawn()
+    reaper = Reaper()
+    ends.callback(reaper.close)
+    ends.enter_context(redirect_stdout(RayWords()))
     with progress.step("Ray"):
         ends.callback(ray_node.stop_ray)
         ray_folder = ray_node.start_ray(folder.path, hosts + 1)
+        reaper.watch(ray_node.pids())
     signals.install()
     with progress.step("PostgreSQL, Valkey and S3"):
         servers.wait_ready()
@@ -99,7 +104,7 @@ def _start(
         admin = asyncio.run(prepare_stores(settings))
     receiver = LogReceiver(ray_folder / _LOG_SOCKET)
     ends.callback(receiver.close)
-    plan = HostPlan(
+    plan = Plan(
         settings=settings,
         private_ip=ray_node.IP,
         json_logs=json_logs,
@@ -120,7 +125,7 @@ class _Service:
     def __init__(
         self,
         settings: Settings,
-        plan: HostPlan,
+        plan: Plan,
         hosts: int,
         folder: ServerFolder,
         servers: EmbeddedServers,
