@@ -35,6 +35,9 @@ MAX_QUEUED: Final = 50_000
 """Envelopes that may wait for a slow peer: beyond, the link is given up."""
 
 MAX_BATCH: Final = 512
+_CLOSE_S: Final = 0.5
+"""A peer that does not answer a close within this is gone anyway."""
+
 MAX_BATCH_BYTES: Final = 32 * 1024 * 1024
 
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -187,7 +190,9 @@ class Links:
         if address is None or self._http is None:
             raise LinkRefused("its address is not known")
         socket = await self._http.ws_connect(
-            f"http://{address}{PATH}", max_msg_size=MAX_BATCH_BYTES, autoclose=True
+            f"http://{address}{PATH}",
+            max_msg_size=MAX_BATCH_BYTES,
+            timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_S),
         )
         try:
             await call(socket, self._key, self.host, peer)
@@ -198,7 +203,9 @@ class Links:
 
     async def accept(self, request: web.Request) -> web.WebSocketResponse:
         """The private site's handler of `PATH`."""
-        socket = web.WebSocketResponse(max_msg_size=MAX_BATCH_BYTES, compress=False)
+        socket = web.WebSocketResponse(
+            max_msg_size=MAX_BATCH_BYTES, compress=False, timeout=_CLOSE_S
+        )
         await socket.prepare(request)
         try:
             async with asyncio.timeout(DEAD_AFTER_S):
