@@ -1,0 +1,104 @@
+"""On filled tables, every named read goes by an index, with the plans that hosts use."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import asyncpg
+import pytest
+from support.databases import fresh_database
+
+from streamhub.domain.ids import ChannelId, MessageId, UserId
+from streamhub.persistence.channels import PostgresChannelStore
+from streamhub.persistence.embedded.stack import EmbeddedUrls
+from streamhub.persistence.outbox import PostgresOutbox
+from streamhub.persistence.postgres import Pool, open_pool
+
+FILL = """
+    INSERT INTO channels (id, kind, visibility, created_by, created_at, info_rev, term, rev, seq,
+                          nth, create_key, create_digest)
+    SELECT 'ch_' || n, 'channel', CASE WHEN n % 10 = 0 THEN 'public' ELSE 'private' END, 'us_1',
+           0, 1, 1, 60, 50, 50, n::text, ''
+    FROM generate_series(1, 20000) AS n;
+
+    INSERT INTO members (channel_id, user_id, role, joined_at, rev, floor_seq, read_seq, read_nth)
+    SELECT 'ch_' || n, 'us_' || n % 500 * 7 + u, 'member', 0, u + 1, 0, 0, 0
+    FROM generate_series(1, 2000) AS n, generate_series(1, 10) AS u;
+
+    INSERT INTO messages (channel_id, seq, nth, rev, id, author_id, key, digest, body, created_at)
+    SELECT 'ch_' || n, s, s, s + 10, 'me_' || n || '_' || s, 'us_1', s::text, '', 'text', 0
+    FROM generate_series(1, 2000) AS n, generate_series(1, 50) AS s;
+
+    INSERT INTO mentions (user_id, channel_id, nth, seq)
+    SELECT 'us_' || n % 500, 'ch_' || n, s, s
+    FROM generate_series(1, 2000) AS n, generate_series(1, 5) AS s;
+
+    INSERT INTO outbox (user_id, kind, channel_id, rev)
+    SELECT 'us_1', 'mentioned', 'ch_1', n FROM generate_series(1, 2000) AS n;
+    ANALYZE;
+"""
+USER, CHANNEL = UserId("us_8"), ChannelId("ch_1")
+READS: dict[str, Callable[[PostgresChannelStore], Awaitable[object]]] = {
+    "take_over": lambda store: store.take_over(CHANNEL),
+    "overviews": lambda store: store.overviews(USER),
+    "overview": lambda store: store.overview(CHANNEL, USER),
+    "get": lambda store: store.get(CHANNEL, USER),
+    "heads": lambda store: store.heads([CHANNEL, ChannelId("ch_2")]),
+    "memberships": lambda store: store.memberships([USER, UserId("us_9")]),
+    "discover": lambda store: store.discover(USER, None, 20),
+    "members": lambda store: store.members(CHANNEL, USER, None, 20),
+    "changes": lambda store: store.changes(CHANNEL, USER, 20, 20),
+    "history": lambda store: store.history(CHANNEL, USER, before=40, limit=20),
+    "message": lambda store: store.message(MessageId("me_1_7"), USER),
+    "mark_read": lambda store: store.mark_read(USER, [(CHANNEL, 7)]),
+}
+
+
+class ExplainingPool:
+    """Runs each statement, and keeps its generic plan: the one that must do for every value."""
+
+    def __init__(self, pool: Pool, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        self._pool = pool
+        self._connection = connection
+        self.plans: list[str] = []
+
+    async def fetch(self, query: str, *args: Any) -> Any:
+        await self._explain(query, args)
+        return await self._pool.fetch(query, *args)
+
+    async def fetchrow(self, query: str, *args: Any) -> Any:
+        await self._explain(query, args)
+        return await self._pool.fetchrow(query, *args)
+
+    async def fetchval(self, query: str, *args: Any) -> Any:
+        await self._explain(query, args)
+        return await self._pool.fetchval(query, *args)
+
+    async def _explain(self, query: str, args: tuple[Any, ...]) -> None:
+        rows = await self._connection.fetch(f"EXPLAIN {query}", *args)
+        self.plans.append("\n".join(row[0] for row in rows))
+
+
+@pytest.fixture
+async def pool(servers: EmbeddedUrls) -> AsyncIterator[ExplainingPool]:
+    async with fresh_database(servers.postgres) as database:
+        pool = await open_pool(database, size=2, application_name="tests")
+        connection = await pool.dedicated({"plan_cache_mode": "force_generic_plan"})
+        await connection.execute(FILL)
+        yield ExplainingPool(pool, connection)
+        await connection.close()
+        await pool.close()
+
+
+async def test_no_read_scans_a_table(pool: ExplainingPool) -> None:
+    store = PostgresChannelStore(pool)  # type: ignore[arg-type]
+    for name, read in READS.items():
+        pool.plans.clear()
+        found = await read(store)
+        assert found, f"{name} found nothing, so its plan says little"
+        for plan in pool.plans:
+            assert "Seq Scan" not in plan, f"{name} scans:\n{plan}"
+
+
+async def test_the_outbox_is_read_from_its_oldest_on(pool: ExplainingPool) -> None:
+    assert len(await PostgresOutbox(pool).due(0, 10)) == 10  # type: ignore[arg-type]
+    assert "Index Scan using outbox_pkey" in pool.plans[0]
