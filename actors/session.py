@@ -72,7 +72,7 @@ class Relay(Protocol):
     def lacks(self, channel: ChannelId, position: int) -> bool: ...
     def fall_behind(self, session: "SessionActor", channel: ChannelId) -> None: ...
     def leave(self, session: "SessionActor", channels: Sequence[ChannelId]) -> None: ...
-    def follow_inbox(self, session: "SessionActor") -> None: ...
+    def follow_inbox(self, session: "SessionActor") -> bool: ...
     def leave_inbox(self, session: "SessionActor") -> None: ...
 
 
@@ -87,8 +87,11 @@ class SessionActor:
     __slots__ = (
         "_behind",
         "_channels",
+        "_checking",
         "_closed",
+        "_early",
         "_focus",
+        "_heard",
         "_lacking",
         "_pause_bytes",
         "_pulling",
@@ -120,6 +123,9 @@ class SessionActor:
         self._lacking: dict[ChannelId, None] | None = None
         self._focus: frozenset[ChannelId] = frozenset()
         self._pulling: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[None] | None = None
+        self._heard: asyncio.Event | None = None
+        self._early: list[Broadcast] | None = None
         self._closed = False
 
     @property
@@ -133,10 +139,22 @@ class SessionActor:
 
     # -- beginning and end ------------------------------------------------------------------
 
+    async def listen(self, within_s: float) -> None:
+        """Before the user's channels are read: from now on no news of the inbox is missed.
+
+        Raises TimeoutError when nobody answers for the inbox.
+        """
+        self._early = []
+        self._heard = asyncio.Event()
+        if not self._relay.follow_inbox(self):
+            async with asyncio.timeout(within_s):
+                await self._heard.wait()
+
     def start(self, overviews: Sequence[Overview], since: Mapping[ChannelId, int] | None) -> None:
-        """After `ready` was written. A returning client holds `since`; None is another epoch's:
-        its copies are worth nothing."""
-        self._relay.follow_inbox(self)
+        """After `ready` was written, with the channels it told of. `since` is what a returning
+        client holds."""
+        if self._heard is None:
+            self._relay.follow_inbox(self)
         present = set()
         for overview in overviews:
             channel, rev = overview.channel.id, overview.head.rev
@@ -149,6 +167,9 @@ class SessionActor:
         for channel in since or ():
             if channel not in present:
                 self._socket.passing(ChannelRemoved(channel=channel))
+        early, self._early, self._heard = self._early, None, None
+        for broadcast in early or ():
+            self.pass_on(broadcast)
 
     def close(self) -> None:
         """The socket is gone."""
@@ -156,8 +177,9 @@ class SessionActor:
         self._relay.leave_inbox(self)
         self._relay.leave(self, self._channels)
         self._channels = []
-        if self._pulling is not None:
-            self._pulling.cancel()
+        for task in (self._pulling, self._checking):
+            if task is not None:
+                task.cancel()
 
     def focus(self, channels: Sequence[ChannelId]) -> None:
         """What is on screen: ephemeral events come only for these."""
@@ -190,8 +212,19 @@ class SessionActor:
 
     def left(self, channel: ChannelId) -> None:
         self._forget(channel)
+        self._check()  # back already, perhaps: the inbox may have said so before the channel did
+
+    def inbox_stands(self) -> None:
+        """What the inbox publishes reaches this host; what it published before may be lost."""
+        if self._heard is not None and not self._heard.is_set():
+            self._heard.set()
+        else:
+            self._check()
 
     def pass_on(self, broadcast: Broadcast) -> None:
+        if self._early is not None:
+            self._early.append(broadcast)
+            return
         event = broadcast.event
         if isinstance(event, TypingStarted):
             if event.channel not in self._focus or event.user == self.user:
@@ -256,6 +289,41 @@ class SessionActor:
             self._pulling = None
             self._lacking = self._lacking or None
             self._behind = self._behind or None
+
+    def _check(self) -> None:
+        if self._checking is None and not self._closed:
+            self._checking = asyncio.ensure_future(self._compare())
+
+    async def _compare(self) -> None:
+        """Compare the channels followed with those the user has, until they are the same."""
+        try:
+            while not await self._reconciled():
+                pass
+        finally:
+            self._checking = None
+
+    async def _reconciled(self) -> bool:
+        """Whether nothing had to be changed."""
+        before = tuple(self._channels)
+        try:
+            overviews = await self._store.overviews(self.user)
+        except StreamHubError as error:
+            log.info("session.check_failed", session=self.id, error=error.code)
+            await asyncio.sleep(_RETRY_S)
+            return False
+        if self._early is not None:
+            return True  # what is being read for `start` is newer
+        present = {overview.channel.id for overview in overviews}
+        gone = [channel for channel in before if channel not in present]
+        new = [o for o in overviews if o.channel.id not in self._channels]
+        for channel in gone:
+            self._relay.leave(self, [channel])
+            self._forget(channel)
+            self._socket.passing(ChannelRemoved(channel=channel))
+        for overview in new:
+            self._socket.passing(ChannelAdded(overview=overview))
+            self._enter(overview.channel.id, overview.head.rev, lacks=False)
+        return not gone and not new
 
     async def _pull(self, channel: ChannelId) -> None:
         """One page of one channel."""

@@ -41,6 +41,7 @@ KEEP_TRYING_S: Final = 60.0
 
 _PROGRESS_S: Final = 10.0
 _CLOSE_S: Final = 2.0
+_LISTEN_S: Final = 3.0
 
 
 class Session(Protocol):
@@ -48,6 +49,7 @@ class Session(Protocol):
 
     user: UserId
 
+    async def listen(self, within_s: float) -> None: ...
     def start(
         self, overviews: Sequence[Overview], since: Mapping[ChannelId, int] | None
     ) -> None: ...
@@ -148,7 +150,7 @@ class ClientSocket:
 
     @property
     def authenticated(self) -> bool:
-        return self._session is not None
+        return self.caller is not None
 
     # -- reading ----------------------------------------------------------------------------
 
@@ -244,6 +246,7 @@ class ClientSocket:
                 if renewal:
                     self._renew(caller)
                     return
+                session = await self._listening(caller.user)
                 overviews = await self._lobby.store.overviews(caller.user)
             except TryAgain as error:
                 self._send(problem_of(error, self.id))
@@ -251,11 +254,23 @@ class ClientSocket:
                 continue
             if self._machine.state is State.AUTHENTICATING:
                 with self._lobby.admission.measured():
-                    self._open(caller, account, overviews, auth.since)
+                    self._open(session, caller, account, overviews, auth.since)
             return
+
+    async def _listening(self, user: UserId) -> Session:
+        """The session, once it hears the user's inbox. Raises TryAgain."""
+        if self._session is None:
+            self._session = self._lobby.make_session(self.id, user, self)
+        try:
+            await self._session.listen(_LISTEN_S)
+        except TimeoutError:
+            detail = "nobody answers for your inbox at the moment"
+            raise TryAgain("unavailable", detail, retry_after_ms=1000) from None
+        return self._session
 
     def _open(
         self,
+        session: Session,
         caller: Caller,
         account: Account,
         overviews: Sequence[Overview],
@@ -272,9 +287,8 @@ class ClientSocket:
                 limits=self._lobby.rules.as_limits,
             )
         )
-        self._session = self._lobby.make_session(self.id, caller.user, self)
         self.on_open()
-        self._session.start(overviews, self._held(since))
+        session.start(overviews, self._held(since))
         log.debug("session.ready", session=self.id, user=caller.user, channels=len(overviews))
 
     def _renew(self, caller: Caller) -> None:

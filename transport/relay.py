@@ -85,6 +85,10 @@ class Session(Protocol):
         """Something ephemeral."""
         ...
 
+    def inbox_stands(self) -> None:
+        """All that the user's inbox publishes will come; what it published before may be lost."""
+        ...
+
 
 class _Topic:
     __slots__ = (
@@ -198,9 +202,11 @@ class Relay:
                 topic.live.discard(session)
                 topic.behind.discard(session)
 
-    def follow_inbox(self, session: Session) -> None:
-        """Hear what the user's inbox publishes."""
-        self._topic(inbox_actor(session.user)).live.add(session)
+    def follow_inbox(self, session: Session) -> bool:
+        """Hear what the user's inbox publishes. False: from the next `inbox_stands` on."""
+        topic = self._topic(inbox_actor(session.user))
+        topic.live.add(session)
+        return topic.state == "held"
 
     def leave_inbox(self, session: Session) -> None:
         if topic := self._topics.get(str(inbox_actor(session.user))):
@@ -251,13 +257,20 @@ class Relay:
                 if standing.term >= topic.term:
                     self._stands(topic, standing)
             elif not topic.is_channel:
-                topic.state = "held"
+                self._inbox_stands(topic)
             elif self._must_look(topic):
                 looking.append(topic)
         for start in range(0, len(looking), _LOOKUP_LIMIT):
             task = asyncio.ensure_future(self._look_up(looking[start : start + _LOOKUP_LIMIT]))
             self._lookups.add(task)
             task.add_done_callback(self._lookups.discard)
+
+    def _inbox_stands(self, topic: _Topic) -> None:
+        if topic.state == "held":
+            return
+        topic.state = "held"
+        for session in tuple(topic.live):
+            session.inbox_stands()
 
     def on_not_owner(self, sender: HostId, message: NotOwner) -> None:
         """Asked again by the next tick, of whoever owns it then."""
