@@ -32,6 +32,7 @@ from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.passwords import Argon2Hasher, common_passwords
 from streamhub.persistence.postgres import Pool
+from streamhub.persistence.replies import PostgresReplyStore
 from streamhub.persistence.writer import PostgresJournal
 from streamhub.protocol.close_codes import CloseCode
 from streamhub.protocol.connection import Rules
@@ -123,6 +124,7 @@ class Chat:
             asking=asking,
             store=self._store,
             people=accounts,
+            replies=PostgresReplyStore(pool),
             now_ms=clock.now_ms,
             random_bytes=clock.random_bytes,
         )

@@ -4,8 +4,10 @@ A command either asks an actor, and its answer is given on at once, so that it p
 it caused; or it reads, and takes a while.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from streamhub.domain.channels import Changes, Channel, ChannelStore, Hint, Mention
 from streamhub.domain.errors import Refused
@@ -29,6 +31,7 @@ from streamhub.domain.messages import (
     inbox_actor,
 )
 from streamhub.domain.people import People
+from streamhub.domain.replies import ReplyStore
 from streamhub.domain.sync import trimmed
 from streamhub.protocol import frames
 from streamhub.protocol.codec import body_digest
@@ -65,24 +68,30 @@ class Commands:
         asking: Asking,
         store: ChannelStore,
         people: People,
+        replies: ReplyStore,
         now_ms: Callable[[], int],
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._asking = asking
         self._store = store
         self._people = people
+        self._replies = replies
         self._now_ms = now_ms
         self._random_bytes = random_bytes
 
     def begin(self, user: UserId, body: frames.Incoming, key: str | None) -> Outcome:
         """What must be done for a command. Raises nothing; awaiting may raise StreamHubError."""
+        if key is not None and type(body) in _REMEMBERED:
+            return self._once(user, body, key)
         return self._handlers[type(body)](self, user, body, key or self._fresh_key())
 
     async def perform(
         self, user: UserId, body: frames.Incoming, key: str | None = None
     ) -> frames.Outgoing:
         """Carry a command out and wait for its reply. Raises StreamHubError."""
-        outcome = self.begin(user, body, key)
+        return await self._finished(self.begin(user, body, key))
+
+    async def _finished(self, outcome: Outcome) -> frames.Outgoing:
         if not isinstance(outcome, Request):
             answer = await outcome
             if not isinstance(answer, Request):
@@ -100,6 +109,15 @@ class Commands:
             done(answer if isinstance(answer, Problem) else request.reply(answer))
 
         self._asking.ask(request.to, request.message, answered)
+
+    async def _once(self, user: UserId, body: frames.Incoming, key: str) -> frames.Outgoing:
+        """Carry a command out once a day for its key; again, it gets the first reply."""
+        digest = body_digest(body)
+        kept = await self._replies.first(user, key, digest)
+        if kept is None:
+            reply = await self._finished(self._handlers[type(body)](self, user, body, key))
+            kept = await self._replies.keep(user, key, digest, msgspec.msgpack.encode(reply))
+        return msgspec.msgpack.decode(kept, type=_REMEMBERED[type(body)])
 
     # -- channels ---------------------------------------------------------------------------
 
@@ -256,6 +274,21 @@ class Commands:
         frames.MessageHistory: _history,
         frames.TypingStart: _typing,
     }
+
+
+_REMEMBERED: Final[Mapping[type[frames.Incoming], type[frames.Outgoing]]] = {
+    spec.body: spec.reply
+    for spec in frames.COMMANDS.values()
+    if spec.body
+    in (
+        frames.ChannelJoin,
+        frames.ChannelLeave,
+        frames.ChannelRead,
+        frames.MemberAdd,
+        frames.MemberRemove,
+    )
+}
+"""Commands that change something and whose rows keep no key: the first reply is kept for them."""
 
 
 def _found(value: Any, field: str) -> Any:

@@ -64,7 +64,8 @@ def routes(commands: Commands) -> list[web.RouteDef]:
     async def remove(request: web.Request) -> web.Response:
         caller = authenticate(request)
         named = {"channel": request.match_info["channel"], "users": (request.match_info["user"],)}
-        reply = await commands.perform(caller.user, as_command(named, frames.MemberRemove))
+        body = as_command(named, frames.MemberRemove)
+        reply = await commands.perform(caller.user, body, _key_of(request))
         return json_response(reply)
 
     return [

@@ -232,3 +232,17 @@ async def test_users_are_found_by_handle_in_any_case(cluster: ChatCluster) -> No
     assert (await ann.rest("GET", f"/v1/users/{ann.id}"))[1] == found
     assert (await ann.rest("GET", "/v1/users?handle=nobody.here"))[1] == {"items": []}
     assert (await ann.rest("GET", "/v1/users"))[1]["field"] == "handle"
+
+
+async def test_a_keyed_command_gets_its_first_reply_again(cluster: ChatCluster) -> None:
+    ann, bob = await cluster.user(), await cluster.user()
+    channel = await _channel(ann)
+    path, key = f"/v1/channels/{channel}/members", {"Idempotency-Key": "add"}
+    first = await ann.rest("POST", path, {"users": [bob.id]}, headers=key)
+    assert [member["user"] for member in first[1]["members"]] == [bob.id]
+    again = await ann.rest("POST", path, {"users": [bob.id]}, host=cluster.hosts[1], headers=key)
+    assert again == first
+    other = await ann.rest("POST", path, {"users": [ann.id]}, headers=key)
+    assert (other[0], other[1]["code"]) == (409, "key_reused")
+    without_key = await ann.rest("POST", path, {"users": [bob.id]})
+    assert without_key[1]["members"] == []
