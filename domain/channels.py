@@ -109,7 +109,11 @@ class MessageDraft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JoinDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """Make `users` members with `role`, from `floor_seq` on (None: the head at the commit)."""
+    """Make `users` members with `role`, from `floor_seq` on (None: the head at the commit).
+
+    What is there already counts as read. Who is a member stays as they are; if that is everybody,
+    the outcome is Committed with no `members`, the head unchanged and no rev taken.
+    """
 
     channel: ChannelId
     term: int
@@ -120,7 +124,8 @@ class JoinDraft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LeaveDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """End the membership of `users`, leaving tombstones."""
+    """End the membership of `users`, leaving tombstones. If none of them is a member, nothing
+    changes: the outcome is as for a JoinDraft."""
 
     channel: ChannelId
     term: int
@@ -207,7 +212,11 @@ class Journal(Protocol):
     """
 
     def submit(self, draft: Draft, done: Callable[[Outcome], None]) -> None:
-        """Store `draft`. `done` is called once, later, in the order of the calls of a channel."""
+        """Store `draft`. `done` is called once, later, in the order of the calls of a channel.
+
+        After an `unknown` or `unavailable`, what was submitted behind it for the same channel is
+        `unavailable`: load the channel again, then send again with the same keys.
+        """
         ...
 
 
@@ -285,7 +294,8 @@ class ChannelStore(Protocol):
     """Channels, members and messages. Every read is keyed or keyset; none scans.
 
     Methods that take `user` see only what that user may: a channel that is unknown and one that
-    is forbidden are both None. All raise TryAgain("unavailable") when the store is away.
+    is forbidden are both None. Public channels are found by all, but read by members only. All
+    raise TryAgain("unavailable") when the store is away.
     """
 
     async def create(self, channel: Channel, *, key: str, digest: bytes) -> Channel:

@@ -9,12 +9,14 @@ from streamhub.domain.channels import Draft, Outcome
 from streamhub.persistence.lane import UNAVAILABLE, Lane, Waiting
 from streamhub.persistence.postgres import Connection, Pool
 
-LANES: Final = 4
+# Fewer lanes make larger batches. Measured on two cores with 64 senders in 8 channels, each waiting
+# for its outcome: two lanes 12,900 rows/s at 22 us of CPU here, four 9,700 at 33.
+LANES: Final = 2
 QUEUE_LIMIT: Final = 10_000
 
 # One plan per statement for ever, by index: planning a batch costs more than running a small one,
 # and a plan made while the tables were still empty would scan them when they no longer are.
-_LANE_SESSION: Final = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+LANE_SESSION: Final = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 
 
 class PostgresJournal:
@@ -28,7 +30,7 @@ class PostgresJournal:
 
     def __init__(self, pool: Pool, *, lanes: int = LANES, queue_limit: int = QUEUE_LIMIT) -> None:
         async def connect() -> Connection:
-            return await pool.dedicated(_LANE_SESSION)
+            return await pool.dedicated(LANE_SESSION)
 
         self._lanes = tuple(Lane(connect) for _ in range(lanes))
         self._lane_limit = max(1, queue_limit // lanes)

@@ -3,5 +3,5 @@ SELECT asked.ord, m.digest, m.id, m.channel_id, m.seq, m.nth, m.rev, m.author_id
        m.created_at, m.mentions, m.thread_id, m.files, m.edited_at, m.deleted_at
 FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY
      AS asked(channel_id, author_id, key, ord)
-JOIN messages m ON m.channel_id = asked.channel_id AND m.author_id = asked.author_id
-               AND m.key = asked.key
+JOIN messages m ON m.author_id = asked.author_id AND m.key = asked.key
+               AND m.channel_id || '' = asked.channel_id -- by that index: see append_messages.sql

@@ -4,8 +4,8 @@
 WITH joining AS (
     SELECT DISTINCT u.user_id
     FROM unnest($3::text[]) AS u(user_id)
-    WHERE (SELECT m.rev FROM members m
-           WHERE m.channel_id = $1 AND m.user_id = u.user_id AND m.left_at IS NULL) IS NULL
+    WHERE (SELECT m.left_at IS NULL FROM members m
+           WHERE m.channel_id = $1 AND m.user_id = u.user_id) IS NOT TRUE
 ), head AS (
     UPDATE channels
     SET rev = rev + (SELECT least(count(*), 1) FROM joining)

@@ -1,17 +1,22 @@
 """On filled tables, every named read goes by an index, with the plans that hosts use."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 import pytest
 from support.databases import fresh_database
+from support.stores import message
 
+from streamhub.domain.channels import Channel, Head, Loaded
 from streamhub.domain.ids import ChannelId, MessageId, UserId
+from streamhub.persistence.batches import append_messages, find_first
 from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.embedded.stack import EmbeddedUrls
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool, open_pool
+from streamhub.persistence.writer import LANE_SESSION
 
 FILL = """
     INSERT INTO channels (id, kind, visibility, created_by, created_at, info_rev, term, rev, seq,
@@ -36,14 +41,14 @@ FILL = """
     SELECT 'us_1', 'mentioned', 'ch_1', n FROM generate_series(1, 2000) AS n;
     ANALYZE;
 """
-USER, CHANNEL = UserId("us_8"), ChannelId("ch_1")
+USER, OTHER, CHANNEL = UserId("us_8"), UserId("us_9"), ChannelId("ch_1")
 READS: dict[str, Callable[[PostgresChannelStore], Awaitable[object]]] = {
     "take_over": lambda store: store.take_over(CHANNEL),
     "overviews": lambda store: store.overviews(USER),
     "overview": lambda store: store.overview(CHANNEL, USER),
     "get": lambda store: store.get(CHANNEL, USER),
     "heads": lambda store: store.heads([CHANNEL, ChannelId("ch_2")]),
-    "memberships": lambda store: store.memberships([USER, UserId("us_9")]),
+    "memberships": lambda store: store.memberships([USER, OTHER]),
     "discover": lambda store: store.discover(USER, None, 20),
     "members": lambda store: store.members(CHANNEL, USER, None, 20),
     "changes": lambda store: store.changes(CHANNEL, USER, 20, 20),
@@ -78,15 +83,38 @@ class ExplainingPool:
         self.plans.append("\n".join(row[0] for row in rows))
 
 
+@asynccontextmanager
+async def explaining(url: str, session: Mapping[str, str]) -> AsyncIterator[ExplainingPool]:
+    pool = await open_pool(url, size=2, application_name="tests")
+    connection = await pool.dedicated(session)
+    yield ExplainingPool(pool, connection)
+    await connection.close()
+    await pool.close()
+
+
 @pytest.fixture
-async def pool(servers: EmbeddedUrls) -> AsyncIterator[ExplainingPool]:
-    async with fresh_database(servers.postgres) as database:
-        pool = await open_pool(database, size=2, application_name="tests")
-        connection = await pool.dedicated({"plan_cache_mode": "force_generic_plan"})
-        await connection.execute(FILL)
-        yield ExplainingPool(pool, connection)
-        await connection.close()
-        await pool.close()
+async def empty(servers: EmbeddedUrls) -> AsyncIterator[str]:
+    async with fresh_database(servers.postgres) as url:
+        yield url
+
+
+@pytest.fixture
+async def filled(empty: str) -> str:
+    connection = await asyncpg.connect(empty)
+    await connection.execute(FILL)
+    await connection.close()
+    return empty
+
+
+@pytest.fixture(params=["empty", "filled"])
+def database(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+async def pool(filled: str) -> AsyncIterator[ExplainingPool]:
+    async with explaining(filled, {"plan_cache_mode": "force_generic_plan"}) as pool:
+        yield pool
 
 
 async def test_no_read_scans_a_table(pool: ExplainingPool) -> None:
@@ -97,6 +125,25 @@ async def test_no_read_scans_a_table(pool: ExplainingPool) -> None:
         assert found, f"{name} found nothing, so its plan says little"
         for plan in pool.plans:
             assert "Seq Scan" not in plan, f"{name} scans:\n{plan}"
+
+
+async def test_a_lane_probes_keys_and_members_by_their_index(database: str) -> None:
+    """Also while nothing is there: PostgreSQL keeps the plan until it has statistics."""
+    channel = Channel(
+        id=CHANNEL, kind="channel", visibility="public", created_by=USER, created_at=0
+    )
+    head = Head(term=1, rev=1, seq=0, nth=0)
+    draft = message(Loaded(channel=channel, head=head, members=()), USER, mentions=(OTHER,))
+    async with explaining(database, LANE_SESSION) as lane:
+        await append_messages(lane, [draft])  # type: ignore[arg-type]
+        await find_first(lane, [draft])  # type: ignore[arg-type]
+    append, first = lane.plans
+    for plan in (append, first):
+        assert "messages_author_id_key_channel_id_key" in plan
+        assert "messages_rev" not in plan
+        assert "messages_pkey" not in plan
+    assert "Index Cond: ((channel_id = n.channel_id) AND (user_id = who.user_id))" in append
+    assert "Seq Scan" not in append + first
 
 
 async def test_the_outbox_is_read_from_its_oldest_on(pool: ExplainingPool) -> None:

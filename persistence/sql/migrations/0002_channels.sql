@@ -43,7 +43,7 @@ CREATE TABLE messages (
     deleted_at bigint,
     PRIMARY KEY (channel_id, seq),
     UNIQUE (id),
-    UNIQUE (channel_id, author_id, key)
+    UNIQUE (author_id, key, channel_id) -- in this order: see append_messages.sql
 );
 CREATE INDEX messages_rev ON messages (channel_id, rev);
 

@@ -106,19 +106,20 @@ async def test_heads_are_the_present_revs_of_known_channels(chat: ChatStores) ->
 
 async def test_discovery_shows_mine_and_public_ones_newest_first(chat: ChatStores) -> None:
     alice, bob = chat.user(), chat.user()
-    made = []
-    for owner, visibility in ((alice, "private"), (bob, "public"), (bob, "private")):
-        made.append(await chat.channel(owner, visibility=visibility))  # type: ignore[arg-type]
+    mine = (await chat.channel(alice, visibility="private")).channel
+    public = (await chat.channel(bob, visibility="public")).channel
+    foreign = (await chat.channel(bob, visibility="private")).channel
     seen: list[Channel] = []
     cursor = None
-    while not any(channel.id == made[0].channel.id for channel in seen):
+    while not {mine.id, public.id} <= {channel.id for channel in seen}:
         page = await chat.channels.discover(alice, cursor, 1)
         seen += page.items
         cursor = page.next_cursor
     ids = [channel.id for channel in seen]
     assert ids == sorted(ids, reverse=True)
-    assert made[1].channel in seen
-    assert made[2].channel.id not in ids
+    assert mine in seen
+    assert public in seen
+    assert foreign not in seen
 
 
 async def test_members_come_in_order_of_joining_page_by_page(chat: ChatStores) -> None:
