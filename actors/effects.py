@@ -10,6 +10,7 @@ from streamhub.actors.interest import Interests
 from streamhub.actors.ports import Clock
 from streamhub.domain.channels import Change, Committed, Draft, Journal, NotStored, Repeated
 from streamhub.domain.envelopes import Changed, Passed
+from streamhub.domain.errors import TryAgain
 from streamhub.domain.ids import RANDOM_BYTES, HostId, make_id
 from streamhub.domain.messages import UNKNOWN, ActorId, Answer, Message, Passing, Problem
 
@@ -160,8 +161,8 @@ class Effects:
 
         def done(future: "asyncio.Future[Any]") -> None:
             if future.cancelled():
-                return
-            if (error := future.exception()) is not None:
+                system.complete(cell, failed, TryAgain("unknown", "the work was given up"))
+            elif (error := future.exception()) is not None:
                 system.complete(cell, failed, error)
             else:
                 system.complete(cell, then, future.result())

@@ -4,8 +4,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+import structlog
+
 from streamhub.domain.ids import HostId
 from streamhub.domain.messages import Answer, Problem
+
+log = structlog.get_logger()
 
 _SWEEP_S: Final = 0.2
 
@@ -40,7 +44,10 @@ class Requests:
 
     def answer(self, number: int, answer: Answer) -> None:
         if waiting := self._waiting.pop(number, None):
-            waiting[0](answer)
+            try:
+                waiting[0](answer)
+            except Exception:  # whoever asked; the one that answers has more to do
+                log.exception("request.listener_failed", number=number)
 
     def lose(self, host: HostId) -> None:
         """The link to `host` ended: whether it did what it was asked is unknown."""

@@ -80,6 +80,7 @@ class ActorSystem:
         self._running = False
         self._work: set[asyncio.Future[Any]] = set()
         self._sweep: asyncio.TimerHandle | None = None
+        self._version = directory.version
         self._closed = False
 
     def __len__(self) -> int:
@@ -149,9 +150,14 @@ class ActorSystem:
 
     def on_view(self) -> None:
         """Another view: give up the actors that moved. What they owe is answered `moved`, and
-        asked of the new owner, whose load waits for a batch of theirs in flight."""
+        asked of the new owner, whose load waits for a batch of theirs in flight.
+
+        In a version that was skipped any of them may have had another owner, and come back: what
+        they know is out of date then, and nobody would tell them. So all are given up."""
+        version = self.directory.version
+        skipped, self._version = version > self._version + 1, version
         for cell in list(self._cells.values()):
-            if self.directory.owner(cell.id) != self.host:
+            if skipped or self.directory.owner(cell.id) != self.host:
                 self.drop(cell, MOVED)
         self.interests.on_view()
 
@@ -193,18 +199,25 @@ class ActorSystem:
         return cell
 
     def _loaded(self, cell: Cell, load: "asyncio.Future[Any]") -> None:
+        error = None if load.cancelled() else load.exception()
         if cell.dropped:
             return
-        if load.cancelled() or (error := load.exception()) is not None:
-            if not load.cancelled():
-                log.warning("actor.load_failed", actor=str(cell.id), error=repr(error))
-            self._pauses[cell.id] = asyncio.get_running_loop().time() + _RELOAD_PAUSE_S
-            self.drop(cell, AWAY)
+        if load.cancelled() or error is not None:
+            self._not_loaded(cell, error)
         elif (state := load.result()) is None:
             self.drop(cell, NOT_FOUND)
         else:
-            cell.actor = cell.kind.make(state)
-            self._schedule(cell)
+            try:
+                cell.actor = cell.kind.make(state)
+            except Exception as defect:
+                self._not_loaded(cell, defect)
+            else:
+                self._schedule(cell)
+
+    def _not_loaded(self, cell: Cell, error: BaseException | None) -> None:
+        log.warning("actor.load_failed", actor=str(cell.id), error=repr(error))
+        self._pauses[cell.id] = asyncio.get_running_loop().time() + _RELOAD_PAUSE_S
+        self.drop(cell, AWAY)
 
     def _schedule(self, cell: Cell) -> None:
         if cell.queued or cell.actor is None:
@@ -237,38 +250,48 @@ class ActorSystem:
         started = time.perf_counter()
         if then is None:
             cell.messages -= 1
-            self._decide(cell, cell.actor, message, token, context)
+            decided = self._decide(cell, cell.actor, message, token, context)
         else:
-            self._apply(cell, then, message, context)
+            decided = self._apply(cell, then, message, context)
+        if decided:
+            self._perform(cell, context)
         if (took := time.perf_counter() - started) > SLOW_S:
-            handler = then.__name__ if then else type(message).__name__
+            handler = then.__qualname__ if then else type(message).__name__
             log.warning("actor.slow", actor=str(cell.id), handler=handler, ms=round(took * 1e3))
 
     def _decide(
         self, cell: Cell, actor: Actor, message: Any, token: Token | None, context: Effects
-    ) -> None:
+    ) -> bool:
+        """Whether its effects are to be performed."""
         try:
             actor.handle(message, context)
         except StreamHubError as error:
             self.settle(token, Problem.of(error))
-            return
+            return False
         except Exception:
             log.exception("actor.failed", actor=str(cell.id), message=type(message).__name__)
             self.settle(token, BROKEN)
-            return
+            return False
         if token is not None and not context.replied:
             log.error("actor.silent", actor=str(cell.id), message=type(message).__name__)
             self.settle(token, BROKEN)
-        context.perform()
+        return True
 
-    def _apply(self, cell: Cell, then: Callable[..., None], result: Any, context: Effects) -> None:
+    def _apply(self, cell: Cell, then: Callable[..., None], result: Any, context: Effects) -> bool:
         try:
             then(*result, context)
         except Exception:
-            log.exception("actor.dropped", actor=str(cell.id), handler=then.__name__)
+            log.exception("actor.dropped", actor=str(cell.id), handler=repr(then))
             self.drop(cell, UNKNOWN)
-            return
-        context.perform()
+            return False
+        return True
+
+    def _perform(self, cell: Cell, context: Effects) -> None:
+        try:
+            context.perform()
+        except Exception:  # a port's defect: the others of this host must go on
+            log.exception("actor.effect_failed", actor=str(cell.id))
+            self.drop(cell, UNKNOWN)
 
     # -- ends -------------------------------------------------------------------------------
 
