@@ -87,7 +87,6 @@ class ChannelActor:
             _check_same(waiting[0], post.digest)
             waiting[1].append(ctx.take_reply())
             return
-        self._pending[identity] = (post.digest, [ctx.take_reply()])
         draft = MessageDraft(
             channel=self._channel.id,
             term=self._head.term,
@@ -107,6 +106,7 @@ class ChannelActor:
             then=lambda outcome, ctx: self.on_posted(identity, outcome, ctx),
             failed=lambda failure, ctx: self.on_not_posted(identity, failure, ctx),
         )
+        self._pending[identity] = (post.digest, [ctx.take_reply()])
 
     def on_add(self, add: AddMembers, ctx: Context) -> None:
         check_may_add(self._channel, self._members, add.by, add.users)
@@ -213,7 +213,7 @@ class ChannelActor:
 
     def _give_up(self, failure: NotStored, ctx: Context) -> None:
         """What is known here may be out of date: the next message loads the channel again."""
-        if failure.reason != "refused":
+        if failure.reason in ("stale", "unknown"):
             ctx.drop()
 
     _handlers: Final[dict[type, Callable[["ChannelActor", Any, Context], None]]] = {
