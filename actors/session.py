@@ -146,7 +146,9 @@ class SessionActor:
         """
         self._early = []
         self._heard = asyncio.Event()
-        if not self._relay.follow_inbox(self):
+        if self._relay.follow_inbox(self):
+            self._heard.set()
+        else:
             async with asyncio.timeout(within_s):
                 await self._heard.wait()
 
@@ -207,7 +209,7 @@ class SessionActor:
             return
         if position < rev:
             self._lack(channel)
-        else:
+        elif channel not in (self._lacking or ()):  # else its page under way comes first
             self._settle(channel, position)
 
     def left(self, channel: ChannelId) -> None:
@@ -275,11 +277,8 @@ class SessionActor:
         try:
             while self._lacking:
                 await self._socket.drained()
-                channel = next(iter(self._lacking))
-                try:
-                    await self._pull(channel)
-                except StreamHubError as error:
-                    log.info("session.pull_failed", session=self.id, error=error.code)
+                channel = next(iter(self._lacking), None)  # it may have left what it lacked
+                if channel is not None and not await self._pulled(channel):
                     await asyncio.sleep(_RETRY_S)
         except SlowReader:
             self._socket.too_slow()
@@ -312,7 +311,8 @@ class SessionActor:
             await asyncio.sleep(_RETRY_S)
             return False
         if self._early is not None:
-            return True  # what is being read for `start` is newer
+            await asyncio.sleep(_RETRY_S)  # what is being read for `start` may be older
+            return False
         present = {overview.channel.id for overview in overviews}
         gone = [channel for channel in before if channel not in present]
         new = [o for o in overviews if o.channel.id not in self._channels]
@@ -324,6 +324,19 @@ class SessionActor:
             self._socket.passing(ChannelAdded(overview=overview))
             self._enter(overview.channel.id, overview.head.rev, lacks=False)
         return not gone and not new
+
+    async def _pulled(self, channel: ChannelId) -> bool:
+        """Pull a page. False: that brought nothing, try again later."""
+        before = (self._behind or {}).get(channel)
+        try:
+            await self._pull(channel)
+        except StreamHubError as error:
+            log.info("session.pull_failed", session=self.id, error=error.code)
+            return False
+        except Exception:  # this channel's page cannot be made: the session lives on
+            log.exception("session.pull_failed", session=self.id, channel=channel)
+            return False
+        return channel not in (self._lacking or ()) or (self._behind or {}).get(channel) != before
 
     async def _pull(self, channel: ChannelId) -> None:
         """One page of one channel."""
@@ -338,6 +351,7 @@ class SessionActor:
             self._relay.leave(self, [channel])
             self._forget(channel)
             self._socket.passing(ChannelRemoved(channel=channel))
+            self._check()  # back already, perhaps
             return
         if changes.behind > RESET_AFTER:
             position, more = changes.since + changes.behind, False
