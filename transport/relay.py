@@ -144,7 +144,7 @@ class Relay:
         self._switch = switch
         self._heads = heads
         self._topics: dict[Topic, _Topic] = {}
-        self._asking: set[_Topic] = set()
+        self._asking: dict[_Topic, None] = {}
         self._flushing: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._lookups: set[asyncio.Task[None]] = set()
@@ -233,15 +233,17 @@ class Relay:
         """Ask the present owner, with all else that is asked in this loop pass."""
         topic.state = "asked"
         topic.owner = self._directory.owner(topic.actor)
-        self._asking.add(topic)
+        self._asking[topic] = None
         if self._flushing is None:
             self._flushing = asyncio.get_running_loop().call_soon(self._flush)
 
     def _flush(self) -> None:
         self._flushing = None
-        asking, self._asking = self._asking, set()
+        asking, self._asking = self._asking, {}
         by_owner: dict[HostId, list[tuple[Topic, int]]] = {}
         for topic in asking:
+            if self._topics.get(topic.key) is not topic:
+                continue  # forgotten meanwhile: nobody would ever end the interest
             if topic.owner is not None and topic.state == "asked":
                 by_owner.setdefault(topic.owner, []).append((topic.key, topic.rev))
         for owner, topics in by_owner.items():
