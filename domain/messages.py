@@ -83,7 +83,7 @@ class MarkRead(msgspec.Struct, frozen=True, kw_only=True, tag="mark_read"):
 
 
 class TakeHint(msgspec.Struct, frozen=True, kw_only=True, tag="hint"):
-    """An outbox row for this inbox; may come more than once. Answered `Done` once handled."""
+    """An outbox row for this inbox; may come more than once. Told, never answered."""
 
     hint: Hint
 

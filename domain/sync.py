@@ -7,6 +7,8 @@ from msgspec.structs import replace
 from streamhub.domain.channels import Changes, Member, Message
 
 _MESSAGE_BYTES: Final = 250
+_MENTION_BYTES: Final = 90
+_FILE_BYTES: Final = 35
 _MEMBER_BYTES: Final = 120
 
 
@@ -34,5 +36,6 @@ def trimmed(changes: Changes, limit_bytes: int) -> Changes:
 
 def _size_bytes(row: Message | Member) -> int:
     if isinstance(row, Message):
-        return _MESSAGE_BYTES + len(row.text.encode())
+        size = _MESSAGE_BYTES + len(row.text.encode())
+        return size + _MENTION_BYTES * len(row.mentions) + _FILE_BYTES * len(row.files)
     return _MEMBER_BYTES
