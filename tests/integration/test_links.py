@@ -1,0 +1,166 @@
+"""Two hosts and the link between them, over real sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+from aiohttp import web
+from support.chat_hosts import until
+
+from streamhub.config import Secret
+from streamhub.domain.envelopes import Envelope, NoInterest, NotOwner
+from streamhub.domain.ids import HostId
+from streamhub.transport import link_handshake, links
+from streamhub.transport.links import Links
+from streamhub.transport.site import listen_socket, run_site
+
+SECRET = Secret("the cluster secret of these tests")
+ANN, BOB = HostId("ho_ann"), HostId("ho_bob")
+
+
+class Peer:
+    """A host's links, what came over them, and which were lost."""
+
+    def __init__(self, host: HostId, addresses: dict[HostId, str], secret: Secret) -> None:
+        self.host = host
+        self.got: list[tuple[HostId, tuple[str, ...]]] = []
+        self.lost: list[HostId] = []
+        self.links = Links(host, secret, address=addresses.get, on_lost=self.lost.append)
+
+    def take(self, sender: HostId, envelope: NoInterest) -> None:
+        self.got.append((sender, envelope.topics))
+
+    def send(self, to: HostId, *words: str) -> bool:
+        return self.links.send(to, NoInterest(topics=words))
+
+
+class Wire:
+    """Starts peers that know each other's addresses."""
+
+    def __init__(self) -> None:
+        self.addresses: dict[HostId, str] = {}
+        self.stack = AsyncExitStack()
+
+    async def peer(self, host: HostId, secret: Secret = SECRET) -> Peer:
+        peer = Peer(host, self.addresses, secret)
+        app = web.Application()
+        app.router.add_get(links.PATH, peer.links.accept)
+        site = await run_site(
+            app,
+            listen_socket("127.0.0.1", 0, False),
+            keepalive_timeout_s=10,
+            shutdown_timeout_s=0.1,
+        )
+        self.stack.push_async_callback(site.close)
+        self.addresses[host] = f"127.0.0.1:{site.port}"
+        peer.links.start({NoInterest: peer.take})
+        self.stack.push_async_callback(peer.links.close)
+        return peer
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[Wire]:
+    wire = Wire()
+    yield wire
+    await wire.stack.aclose()
+
+
+async def test_everything_arrives_once_and_in_order_both_ways(wire: Wire) -> None:
+    ann, bob = await wire.peer(ANN), await wire.peer(BOB)
+    for n in range(2000):
+        assert ann.send(BOB, f"a{n}")
+        assert bob.send(ANN, f"b{n}")  # both dial at once
+    await until(lambda: len(ann.got) == len(bob.got) == 2000)
+    assert bob.got == [(ANN, (f"a{n}",)) for n in range(2000)]
+    assert ann.got == [(BOB, (f"b{n}",)) for n in range(2000)]
+    assert (len(ann.links), len(bob.links)) == (1, 1)
+    assert ann.lost == bob.lost == []
+
+
+async def test_a_host_reaches_itself_without_a_link(wire: Wire) -> None:
+    ann = await wire.peer(ANN)
+    ann.send(ANN, "me")
+    assert ann.got == []  # never within the call: no handler is entered twice
+    await until(lambda: ann.got == [(ANN, ("me",))])
+    assert not len(ann.links)
+
+
+async def test_who_does_not_know_the_secret_gets_no_link(wire: Wire) -> None:
+    ann, eve = await wire.peer(ANN), await wire.peer(BOB, Secret("another secret of these tests"))
+    assert ann.send(BOB, "hello")
+    await until(lambda: ann.lost == [BOB])
+    assert eve.send(ANN, "let me in")
+    await until(lambda: eve.lost == [ANN])
+    assert ann.got == eve.got == []
+
+
+async def test_a_new_host_at_an_old_address_is_not_taken_for_the_old_one(wire: Wire) -> None:
+    ann, bob = await wire.peer(ANN), await wire.peer(BOB)
+    wire.addresses[HostId("ho_old")] = wire.addresses[BOB]
+    assert ann.send(HostId("ho_old"), "are you still there?")
+    await until(lambda: ann.lost == ["ho_old"])
+    assert bob.got == []
+
+
+async def test_both_ends_hear_that_the_link_is_gone_and_may_link_again(wire: Wire) -> None:
+    ann, bob = await wire.peer(ANN), await wire.peer(BOB)
+    ann.send(BOB, "one")
+    await until(lambda: len(bob.got) == 1)
+    ann.links.drop([BOB])
+    await until(lambda: (ann.lost, bob.lost) == ([BOB], [ANN]))
+    bob.send(ANN, "two")
+    await until(lambda: ann.got == [(BOB, ("two",))])
+
+
+async def test_an_unknown_host_and_a_silent_address_are_reported(wire: Wire) -> None:
+    ann = await wire.peer(ANN)
+    assert not ann.send(HostId("ho_nobody"), "hello")
+    with listen_socket("127.0.0.1", 0, False) as closed:
+        wire.addresses[BOB] = f"127.0.0.1:{closed.getsockname()[1]}"
+        assert ann.send(BOB, "hello")
+        await until(lambda: ann.lost == [BOB])
+
+
+async def test_a_queue_that_is_full_ends_the_link(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "MAX_QUEUED", 10)
+    ann, _ = await wire.peer(ANN), await wire.peer(BOB)
+    sent = [ann.send(BOB, str(n)) for n in range(11)]  # nothing is sent within one loop pass
+    assert sent == [True] * 10 + [False]
+    assert ann.lost == [BOB]
+
+
+async def test_envelopes_of_a_newer_version_are_left_out(wire: Wire) -> None:
+    bob = await wire.peer(BOB)
+    async with aiohttp.ClientSession() as http:
+        socket = await http.ws_connect(f"http://{wire.addresses[BOB]}{links.PATH}")
+        await link_handshake.call(socket, SECRET.reveal().encode(), ANN, BOB)
+        known: Envelope = NoInterest(topics=("known",))
+        batch: list[Any] = [[99, "from the future"], known]
+        await socket.send_bytes(msgspec.msgpack.encode(batch))
+        await until(lambda: bob.got == [(ANN, ("known",))])
+        await socket.close()
+
+
+async def test_a_handler_that_fails_does_not_end_the_link(wire: Wire) -> None:
+    ann, bob = await wire.peer(ANN), await wire.peer(BOB)
+    ann.links.send(BOB, NotOwner(topics=(), version=1))  # bob has no handler for it
+    ann.send(BOB, "after")
+    await until(lambda: bob.got == [(ANN, ("after",))])
+    assert bob.lost == []
+
+
+async def test_a_caller_that_says_nothing_is_let_go(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "DEAD_AFTER_S", 0.2)
+    await wire.peer(BOB)
+    async with aiohttp.ClientSession() as http:
+        socket = await http.ws_connect(f"http://{wire.addresses[BOB]}{links.PATH}")
+        message = await asyncio.wait_for(socket.receive(), 10)
+        assert message.type is aiohttp.WSMsgType.CLOSE
