@@ -1,0 +1,54 @@
+"""The Python SDK of StreamHub, and the terminal client built on it."""
+
+from streamhub.client.client import StreamHubClient
+from streamhub.client.errors import (
+    ClientError,
+    Refused,
+    SessionEnded,
+    Unacknowledged,
+    Unreachable,
+)
+from streamhub.client.events import (
+    ChannelAdded,
+    ChannelRemoved,
+    ChannelReset,
+    ChannelUpdated,
+    ClientEvent,
+    ConnectionLost,
+    ConnectionRestored,
+    MemberJoined,
+    MemberLeft,
+    MessageChanged,
+    MessagePosted,
+    ReadUpdated,
+    ServerNotice,
+    TypingStarted,
+)
+from streamhub.client.http import HttpApi
+from streamhub.client.tokens import AccountTokens, TokenSource
+
+__all__ = [
+    "AccountTokens",
+    "ChannelAdded",
+    "ChannelRemoved",
+    "ChannelReset",
+    "ChannelUpdated",
+    "ClientError",
+    "ClientEvent",
+    "ConnectionLost",
+    "ConnectionRestored",
+    "HttpApi",
+    "MemberJoined",
+    "MemberLeft",
+    "MessageChanged",
+    "MessagePosted",
+    "ReadUpdated",
+    "Refused",
+    "ServerNotice",
+    "SessionEnded",
+    "StreamHubClient",
+    "TokenSource",
+    "TypingStarted",
+    "Unacknowledged",
+    "Unreachable",
+]

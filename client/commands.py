@@ -1,0 +1,136 @@
+"""The commands of the wire as typed methods."""
+
+import secrets
+from typing import Any, Final
+
+from streamhub.protocol.frames import (
+    ChannelCreate,
+    ChannelGet,
+    ChannelJoin,
+    ChannelLeave,
+    ChannelList,
+    ChannelObject,
+    ChannelPage,
+    History,
+    Incoming,
+    MemberAdd,
+    MemberList,
+    MemberPage,
+    MemberRemove,
+    Members,
+    MessageGet,
+    MessageHistory,
+    MessageObject,
+    MessageSend,
+    Receipt,
+    Visibility,
+)
+from streamhub.protocol.scalars import DEFAULT_PAGE
+
+WITHIN_S: Final = 60.0
+"""How long a command is tried, through reconnects and refusals that are worth retrying."""
+
+HARMLESS: Final = frozenset(
+    {
+        "channel.get",
+        "channel.list",
+        "channel.join",
+        "channel.sync",
+        "channel.read",
+        "member.list",
+        "message.get",
+        "message.history",
+        "focus",
+    }
+)
+"""Without a key, but doing them twice is the same as doing them once."""
+
+
+class Commands:
+    """All commands raise Refused, Unacknowledged and SessionEnded; see `call`."""
+
+    async def call(
+        self, name: str, body: Incoming, *, key: str | None = None, within_s: float = WITHIN_S
+    ) -> Any:
+        """Do a command of COMMANDS once; the reply is of the type that table says."""
+        raise NotImplementedError
+
+    async def send(
+        self, channel: str, text: str, *, key: str | None = None, within_s: float = WITHIN_S
+    ) -> Receipt:
+        """Post a message, once. The receipt means that it is committed.
+
+        After Unacknowledged, give its `key` to try further without posting twice.
+        """
+        key = key or new_key()
+        body = MessageSend(channel=channel, text=text)
+        receipt: Receipt = await self.call("message.send", body, key=key, within_s=within_s)
+        return receipt
+
+    async def message(self, channel: str, message: str) -> MessageObject:
+        body = MessageGet(channel=channel, message=message)
+        found: MessageObject = await self.call("message.get", body)
+        return found
+
+    async def history(
+        self,
+        channel: str,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        around: int | None = None,
+        limit: int = DEFAULT_PAGE,
+    ) -> History:
+        """Messages in `seq` order: before, after or around a seq, else the newest."""
+        body = MessageHistory(
+            channel=channel, before=before, after=after, around=around, limit=limit
+        )
+        page: History = await self.call("message.history", body)
+        return page
+
+    async def create_channel(
+        self, name: str, visibility: Visibility = "public", topic: str | None = None
+    ) -> ChannelObject:
+        body = ChannelCreate(name=name, visibility=visibility, topic=topic)
+        channel: ChannelObject = await self.call("channel.create", body, key=new_key())
+        return channel
+
+    async def channel(self, channel: str) -> ChannelObject:
+        found: ChannelObject = await self.call("channel.get", ChannelGet(channel=channel))
+        return found
+
+    async def channel_list(
+        self, cursor: str | None = None, limit: int = DEFAULT_PAGE
+    ) -> ChannelPage:
+        """Public channels and one's own."""
+        page: ChannelPage = await self.call("channel.list", ChannelList(cursor=cursor, limit=limit))
+        return page
+
+    async def join_channel(self, channel: str) -> ChannelObject:
+        joined: ChannelObject = await self.call("channel.join", ChannelJoin(channel=channel))
+        return joined
+
+    async def leave_channel(self, channel: str) -> None:
+        await self.call("channel.leave", ChannelLeave(channel=channel))
+
+    async def add_members(self, channel: str, users: tuple[str, ...]) -> Members:
+        body = MemberAdd(channel=channel, users=users)
+        added: Members = await self.call("member.add", body, key=new_key())
+        return added
+
+    async def remove_members(self, channel: str, users: tuple[str, ...]) -> Members:
+        body = MemberRemove(channel=channel, users=users)
+        removed: Members = await self.call("member.remove", body)
+        return removed
+
+    async def member_list(
+        self, channel: str, cursor: str | None = None, limit: int = DEFAULT_PAGE
+    ) -> MemberPage:
+        body = MemberList(channel=channel, cursor=cursor, limit=limit)
+        page: MemberPage = await self.call("member.list", body)
+        return page
+
+
+def new_key() -> str:
+    """An idempotency key nobody else uses. Not secret: readers of the channel see it."""
+    return secrets.token_urlsafe(16)

@@ -1,0 +1,111 @@
+"""What happens to a client, as its application sees it."""
+
+from msgspec import Struct
+
+from streamhub.protocol.frames import (
+    ChannelObject,
+    ChannelOverview,
+    MemberObject,
+    MessageObject,
+    ReadState,
+)
+
+
+class MessagePosted(Struct, frozen=True):
+    """A message of one's channels, one's own included: each once, in `seq` order.
+
+    `key` is set for those this user sent, when the server still told it.
+    """
+
+    message: MessageObject
+    key: str | None = None
+
+    @property
+    def channel(self) -> str:
+        return self.message.channel
+
+
+class MessageChanged(Struct, frozen=True):
+    """A message that was posted before is different now."""
+
+    message: MessageObject
+
+
+class MemberJoined(Struct, frozen=True):
+    channel: str
+    member: MemberObject
+
+
+class MemberLeft(Struct, frozen=True):
+    channel: str
+    member: MemberObject
+
+
+class ChannelUpdated(Struct, frozen=True):
+    """Its name, topic or visibility are different now."""
+
+    channel: ChannelObject
+
+
+class ChannelAdded(Struct, frozen=True):
+    """From now on one hears what happens in this channel."""
+
+    channel: ChannelOverview
+
+
+class ChannelRemoved(Struct, frozen=True):
+    channel: str
+
+
+class ChannelReset(Struct, frozen=True):
+    """Too much was missed to be told as changes, or the server's history was rewound.
+
+    What the application holds of the channel, members above all, must be asked for again.
+    Messages go on coming once each; after a rewind, from where the channel stands now.
+    """
+
+    channel: str
+
+
+class ReadUpdated(Struct, frozen=True):
+    """How far one has read a channel, and what is left: from whatever session."""
+
+    state: ReadState
+
+
+class TypingStarted(Struct, frozen=True):
+    """Over after 5 s without another."""
+
+    channel: str
+    user: str
+
+
+class ServerNotice(Struct, frozen=True):
+    """Words from the operator, to be shown."""
+
+    text: str
+
+
+class ConnectionLost(Struct, frozen=True):
+    """The client is coming back by itself; what is missed meanwhile will be told."""
+
+    reason: str
+
+
+class ConnectionRestored(Struct, frozen=True):
+    pass
+
+
+ChannelChange = MessagePosted | MessageChanged | MemberJoined | MemberLeft | ChannelUpdated
+
+ClientEvent = (
+    ChannelChange
+    | ChannelAdded
+    | ChannelRemoved
+    | ChannelReset
+    | ReadUpdated
+    | TypingStarted
+    | ServerNotice
+    | ConnectionLost
+    | ConnectionRestored
+)

@@ -1,0 +1,184 @@
+"""Everything a client holds of its channels, fed with frames and told what to ask next."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+from streamhub.client import events
+from streamhub.client.channel_state import ChannelState, Need
+from streamhub.client.events import ClientEvent
+from streamhub.protocol.frames import (
+    EVENTS,
+    ChannelAdded,
+    ChannelOverview,
+    ChannelRef,
+    Event,
+    History,
+    MessageEvent,
+    Outgoing,
+    ReadState,
+    Ready,
+    ServerNotice,
+    Since,
+    SyncPage,
+    SyncReset,
+    Typing,
+    UserObject,
+)
+
+
+class Model:
+    """The channels of one user. Does no I/O; what it returns has happened, in that order.
+
+    Events of a channel come out exactly once, whatever was lost or came twice. While somebody is
+    `busy`, what can be told later is only noted; it becomes a need.
+    """
+
+    def __init__(self, keep: int) -> None:
+        """`keep`: how many messages of a channel are held."""
+        self._keep: Final = keep
+        self._channels: dict[str, ChannelState] = {}
+        self._needs: dict[str, None] = {}
+        self._epoch: int | None = None
+        self.user: UserObject | None = None
+        self.channels: Final[Mapping[str, ChannelState]] = MappingProxyType(self._channels)
+
+    def since(self) -> Since | None:
+        """What to tell a server when coming back."""
+        if self._epoch is None:
+            return None
+        revs = {state.id: state.rev for state in self._channels.values() if state.resumable}
+        return Since(epoch=self._epoch, channels=revs)
+
+    def next_need(self) -> Need | None:
+        """What to ask the server next; its reply goes to `answer`. The same until then."""
+        while self._needs:
+            channel = next(iter(self._needs))
+            state = self._channels.get(channel)
+            if state is not None and (need := state.need):
+                return need
+            del self._needs[channel]
+        return None
+
+    # -- connections --------------------------------------------------------------------------
+
+    def ready(self, ready: Ready, epoch: int) -> list[ClientEvent]:
+        """A connection was opened, for the first time or again with `since`."""
+        first, rewound = self._epoch is None, self._epoch != epoch
+        self._epoch, self.user = epoch, ready.user
+        happened: list[ClientEvent] = []
+        for overview in ready.channels:
+            state = self._channels.get(overview.id)
+            if state is None:
+                happened += self._add(overview)
+            elif rewound or overview.rev < state.rev:
+                self._add(overview)
+                happened.append(events.ChannelReset(overview.id))
+            else:
+                state.stands(overview)
+                self._look(state)
+        for channel in self._channels.keys() - {overview.id for overview in ready.channels}:
+            happened += self.removed(channel)
+        return [] if first else happened
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        for state in self._channels.values():
+            state.lost()
+
+    # -- frames -------------------------------------------------------------------------------
+
+    def take(self, event: Event, *, busy: bool = False) -> Sequence[ClientEvent]:
+        """An event of the socket."""
+        match event.body:
+            case Typing(channel=channel, user=user):
+                return [] if busy else [events.TypingStarted(channel, user)]
+            case ServerNotice(text=text):
+                return [] if busy else [events.ServerNotice(text)]
+            case ChannelAdded(channel=overview):
+                return self._added(overview)
+            case ChannelRef(channel=channel) if event.name == "channel.removed":
+                return self.removed(channel)
+            case _:
+                return self._take_of_channel(event, busy)
+
+    def answer(self, need: Need, reply: Outgoing) -> Sequence[ClientEvent]:
+        """What the server said to a need."""
+        state = self._channels.get(need.channel)
+        if state is None:
+            return []
+        happened: Sequence[ClientEvent] = []
+        match reply:
+            case SyncPage(reset=True):
+                happened = state.reset(reply.to_rev)
+            case SyncPage():
+                happened = state.page(reply)
+            case History():
+                happened = state.filled(reply)
+            case _:
+                pass
+        self._look(state)
+        return happened
+
+    def read(self, state: ReadState) -> Sequence[ClientEvent]:
+        """How far a channel is read, as the reply to `channel.read` says it."""
+        held = self._channels.get(state.channel)
+        return held.read(state) if held else []
+
+    def removed(self, channel: str) -> list[ClientEvent]:
+        """The user is no longer there."""
+        if self._channels.pop(channel, None) is None:
+            return []
+        return [events.ChannelRemoved(channel)]
+
+    # -- private ------------------------------------------------------------------------------
+
+    def _take_of_channel(self, event: Event, busy: bool) -> Sequence[ClientEvent]:
+        state = self._channels.get(_channel_of(event.body))
+        if state is None:
+            return []
+        happened = self._happened(state, event, busy)
+        self._look(state)
+        return happened
+
+    def _happened(self, state: ChannelState, event: Event, busy: bool) -> Sequence[ClientEvent]:
+        match event.body:
+            case SyncReset(rev=rev):
+                return state.reset(rev)
+            case ReadState() as read:
+                happened = state.read(read)
+                return [] if busy else happened
+            case SyncPage() as page if busy:
+                state.hear_page(page)
+            case SyncPage() as page:
+                return state.pushed(page)
+            case body if EVENTS[event.name].durable and event.rev is not None:
+                if not busy:
+                    return state.change(event.rev, body, event.key)
+                state.hear(event.rev)
+        return []
+
+    def _added(self, overview: ChannelOverview) -> Sequence[ClientEvent]:
+        state = self._channels.get(overview.id)
+        if state is None:
+            return self._add(overview)
+        state.added(overview)
+        self._look(state)
+        return []
+
+    def _add(self, overview: ChannelOverview) -> list[ClientEvent]:
+        self._channels[overview.id] = ChannelState(overview, self._keep)
+        return [events.ChannelAdded(overview)]
+
+    def _look(self, state: ChannelState) -> None:
+        """At the end of the line if it needs something, so that none waits for ever."""
+        self._needs.pop(state.id, None)
+        if state.need:
+            self._needs[state.id] = None
+
+
+def _channel_of(body: Outgoing) -> str:
+    if isinstance(body, MessageEvent):
+        return body.message.channel
+    channel = getattr(body, "channel", "")
+    return channel if isinstance(channel, str) else str(getattr(channel, "id", ""))
