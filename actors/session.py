@@ -10,15 +10,12 @@ from streamhub.domain.channels import Changes, ChannelStore, Overview
 from streamhub.domain.errors import SlowReader, StreamHubError
 from streamhub.domain.ids import ChannelId, SessionId, UserId
 from streamhub.domain.messages import ChannelAdded, ChannelRemoved, Passing, TypingStarted
-from streamhub.domain.sync import trimmed
+from streamhub.domain.sync import reset_to, trimmed
 
 log = structlog.get_logger()
 
 PAGE_CHANGES: Final = 100
 PAGE_BYTES: Final = 64 * 1024
-RESET_AFTER: Final = 5000
-"""Changes behind from which paging by history is cheaper than replaying."""
-
 _RETRY_S: Final = 1.0
 
 
@@ -353,8 +350,8 @@ class SessionActor:
             self._socket.passing(ChannelRemoved(channel=channel))
             self._check()  # back already, perhaps
             return
-        if changes.behind > RESET_AFTER:
-            position, more = changes.since + changes.behind, False
+        if (rev := reset_to(changes)) is not None:
+            position, more = rev, False
             self._socket.reset(channel, position)
         else:
             page = trimmed(changes, PAGE_BYTES)

@@ -178,7 +178,7 @@ class ClusterSettings:
         variable="CLUSTER_SECRET",
     )
     lanes: int = setting(
-        4, rules.whole(1, 64), "Connections over which one host's commits are spread."
+        2, rules.whole(1, 64), "Connections over which one host's commits are spread."
     )
     host_dead_after_s: float = setting(
         5.0,

@@ -299,7 +299,7 @@ class ChannelStore(Protocol):
     """
 
     async def create(self, channel: Channel, *, key: str, digest: bytes) -> Channel:
-        """Create it with its creator as owner (rev 1). The same creator and key give the first
+        """Create it with its creator as owner (rev 1), and a hint of it. The same creator and key give the first
         channel again; raises Refused("key_reused") when the digest differs."""
         ...
 

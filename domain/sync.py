@@ -12,6 +12,18 @@ _FILE_BYTES: Final = 35
 _MEMBER_BYTES: Final = 120
 
 
+RESET_AFTER: Final = 5000
+"""Changes behind from which paging by history is cheaper than replaying."""
+
+
+def reset_to(changes: Changes) -> int | None:
+    """The rev from which a reader must begin anew: it lacks too much, or holds what never was
+    (a restored backup). None: a page will do."""
+    if changes.behind > RESET_AFTER:
+        return changes.since + changes.behind
+    return changes.to if changes.to < changes.since else None
+
+
 def trimmed(changes: Changes, limit_bytes: int) -> Changes:
     """The first part of `changes` of about `limit_bytes`, at least one change, whole revs only."""
     rows: list[Message | Member] = [*changes.messages, *changes.members]

@@ -32,7 +32,7 @@ from streamhub.domain.messages import (
 )
 from streamhub.domain.people import People
 from streamhub.domain.replies import ReplyStore
-from streamhub.domain.sync import trimmed
+from streamhub.domain.sync import reset_to, trimmed
 from streamhub.protocol import frames
 from streamhub.protocol.codec import body_digest
 from streamhub.transport import wire
@@ -40,7 +40,6 @@ from streamhub.transport.asking import Asking
 
 SYNC_CHANGES: Final = 100
 SYNC_BYTES: Final = 64 * 1024
-RESET_AFTER: Final = 5000
 _KEY_BYTES: Final = 12
 
 
@@ -165,8 +164,7 @@ class Commands:
         channel = ChannelId(body.channel)
         found = await self._store.changes(channel, user, body.rev, SYNC_CHANGES)
         changes: Changes = _found(found, "channel")
-        if changes.behind > RESET_AFTER or changes.behind < 0:
-            head = changes.since + changes.behind
+        if (head := reset_to(changes)) is not None:
             return frames.SyncPage(
                 channel=channel,
                 from_rev=body.rev,

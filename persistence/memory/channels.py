@@ -52,6 +52,7 @@ class InMemoryChannelStore:
         )
         self._tables.created[identity] = channel.id
         self._tables.channels[channel.id] = rows
+        self._tables.add_hint(owner.user, "channel_added", channel.id)
         return rows.channel
 
     async def take_over(self, channel: ChannelId) -> Loaded | None:

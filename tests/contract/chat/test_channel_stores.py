@@ -302,6 +302,13 @@ async def test_many_channels_are_marked_at_once(chat: ChatStores) -> None:
     assert [(m.channel, m.read_seq) for m in markers] == [(id, 2) for id in reversed(ids)]
 
 
+async def test_the_creators_other_sessions_are_told_of_a_new_channel(chat: ChatStores) -> None:
+    alice = chat.user()
+    channel = await chat.channels.create(new_channel(chat, alice), key="k", digest=b"1")
+    hints = [hint for hint in await chat.outbox.due(0, 10_000) if hint.user == alice]
+    assert [(hint.kind, hint.channel) for hint in hints] == [("channel_added", channel.id)]
+
+
 async def test_hints_wait_in_the_outbox_until_they_are_taken(chat: ChatStores) -> None:
     alice, bob = chat.user(), chat.user()
     channel = await chat.channel(alice, bob)
