@@ -299,8 +299,11 @@ class ChannelStore(Protocol):
     """
 
     async def create(self, channel: Channel, *, key: str, digest: bytes) -> Channel:
-        """Create it with its creator as owner (rev 1), and a hint of it. The same creator and key give the first
-        channel again; raises Refused("key_reused") when the digest differs."""
+        """Create it with its creator as owner (rev 1), and a hint of it.
+
+        The same creator and key give the first channel again; raises Refused("key_reused") when
+        the digest differs.
+        """
         ...
 
     async def take_over(self, channel: ChannelId) -> Loaded | None:
