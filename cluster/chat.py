@@ -200,7 +200,9 @@ class Chat:
 
         return {
             "channel": Kind(
-                lambda key: self._store.take_over(ChannelId(key)), make_channel, _CHANNEL_IDLE_S
+                lambda key: self._store.take_over(ChannelId(key), self._membership.version),
+                make_channel,
+                _CHANNEL_IDLE_S,
             ),
             "inbox": Kind(load_inbox, make_inbox, _INBOX_IDLE_S),
         }

@@ -130,5 +130,6 @@ class Host:
 
     async def _leave(self) -> None:
         with suppress(Exception):  # whatever fails now, the process ends
-            await asyncio.wait_for(self.stop(), _LEAVING_S)
+            async with asyncio.timeout(_LEAVING_S):
+                await self.stop()
         self._exit_process()

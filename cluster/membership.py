@@ -109,8 +109,10 @@ class Membership:
 
     async def _keep_reading(self) -> None:
         while True:
+            # Not wait_for, which in Python 3.11 loses a cancellation that comes with the event.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), READ_EVERY_S)
+                async with asyncio.timeout(READ_EVERY_S):
+                    await self._look.wait()
             self._look.clear()
             try:
                 await self.read()

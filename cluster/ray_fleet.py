@@ -62,7 +62,8 @@ class RayFleet:
 
     async def ping(self, host: HostId) -> bool | None:
         try:
-            ready: bool = await asyncio.wait_for(self._handle(host).ping.remote(), PING_TIMEOUT_S)
+            async with asyncio.timeout(PING_TIMEOUT_S):
+                ready: bool = await self._handle(host).ping.remote()
         except (ActorUnavailableError, TimeoutError):
             return None
         except RayActorError as error:
@@ -75,7 +76,8 @@ class RayFleet:
 
     async def stop(self, host: HostId, within_s: float) -> None:
         try:
-            await asyncio.wait_for(self._handle(host).stop.remote(), within_s)
+            async with asyncio.timeout(within_s):
+                await self._handle(host).stop.remote()
         except (HostGone, RayError, TimeoutError) as error:
             log.warning("host_not_stopped_in_order", of=host, error=type(error).__name__)
 

@@ -226,7 +226,8 @@ class Supervisor:
             self._changed.clear()
             await self._survives(self.publish())
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), TICK_S)
+                async with asyncio.timeout(TICK_S):
+                    await self._changed.wait()
 
     async def _publish(self, hosts: tuple[HostEntry, ...]) -> None:
         while self._view.hosts != hosts:

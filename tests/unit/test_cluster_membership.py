@@ -1,5 +1,6 @@
 """A host's lease and view, on a clock of our own."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -164,3 +165,11 @@ async def test_what_was_logged_before_it_started_is_not_told(seat: Seat) -> None
     await seat.membership.stop()
     await seat.membership.read()
     assert seat.entries == []
+
+
+async def test_it_stops_even_when_a_new_view_comes_at_the_same_moment(seat: Seat) -> None:
+    await seat.membership.start()
+    await asyncio.sleep(0)  # it waits for the event now
+    seat.membership.look()
+    async with asyncio.timeout(5):
+        await seat.membership.stop()
