@@ -10,6 +10,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
+from streamhub.domain.errors import TryAgain
 from streamhub.domain.ids import ChannelId, FileId, MessageId, UserId
 
 Item = TypeVar("Item")
@@ -290,6 +291,11 @@ class Page(msgspec.Struct, Generic[Item], frozen=True, kw_only=True):
     next_cursor: str | None = None
 
 
+def newer_owner() -> TryAgain:
+    """Why a channel is not given to who asks for it by an outdated view."""
+    return TryAgain("unavailable", "another host owns it by a newer view", retry_after_ms=500)
+
+
 class ChannelStore(Protocol):
     """Channels, members and messages. Every read is keyed or keyset; none scans.
 
@@ -306,8 +312,10 @@ class ChannelStore(Protocol):
         """
         ...
 
-    async def take_over(self, channel: ChannelId) -> Loaded | None:
-        """Raise the term by one and load. Waits for a batch in flight."""
+    async def take_over(self, channel: ChannelId, view: int) -> Loaded | None:
+        """Raise the term by one and load, for the owner by that version of the view. Waits for a
+        batch in flight. Raises TryAgain also when a newer view's owner has it already: an older
+        one could take it back for a moment, and the newer would not know."""
         ...
 
     async def overviews(self, user: UserId) -> tuple[Overview, ...]:

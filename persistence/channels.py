@@ -17,6 +17,7 @@ from streamhub.domain.channels import (
     Overview,
     Page,
     ReadMarker,
+    newer_owner,
 )
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import ChannelId, MessageId, UserId
@@ -44,9 +45,10 @@ _CREATED: Final = f"""
     SELECT c.create_digest, {CHANNEL_COLUMNS} FROM channels c
     WHERE c.created_by = $1 AND c.create_key = $2
 """
-# Waits for a batch in flight: after it nobody else can commit, so the head is exact.
+# Waits for a batch in flight: after it nobody else can commit, so the head is exact. The view is
+# compared again after the wait.
 _TAKE_OVER: Final = f"""
-    UPDATE channels c SET term = term + 1 WHERE id = $1
+    UPDATE channels c SET term = term + 1, view = $2 WHERE id = $1 AND view <= $2
     RETURNING c.term, c.rev, c.seq, c.nth, {CHANNEL_COLUMNS}
 """
 _PRESENT: Final = f"""
@@ -119,9 +121,11 @@ class PostgresChannelStore:
             raise Refused("key_reused", "the key was used for another channel", field="k")
         return channel_of(first)
 
-    async def take_over(self, channel: ChannelId) -> Loaded | None:
-        row = await self._pool.fetchrow(_TAKE_OVER, channel)
+    async def take_over(self, channel: ChannelId, view: int) -> Loaded | None:
+        row = await self._pool.fetchrow(_TAKE_OVER, channel, view)
         if row is None:
+            if await self.heads([channel]):
+                raise newer_owner()
             return None
         present = await self._pool.fetch(_PRESENT, channel)
         return Loaded(

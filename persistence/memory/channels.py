@@ -15,6 +15,7 @@ from streamhub.domain.channels import (
     Overview,
     Page,
     ReadMarker,
+    newer_owner,
 )
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import ChannelId, MessageId, UserId
@@ -55,11 +56,14 @@ class InMemoryChannelStore:
         self._tables.add_hint(owner.user, "channel_added", channel.id)
         return rows.channel
 
-    async def take_over(self, channel: ChannelId) -> Loaded | None:
+    async def take_over(self, channel: ChannelId, view: int) -> Loaded | None:
         rows = self._tables.channels.get(channel)
         if rows is None:
             return None
         async with rows.lock.held():
+            if view < rows.view:
+                raise newer_owner()
+            rows.view = view
             rows.head = replace(rows.head, term=rows.head.term + 1)
             return Loaded(channel=rows.channel, head=rows.head, members=_present(rows))
 

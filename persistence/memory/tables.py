@@ -72,6 +72,7 @@ class ChannelRows(msgspec.Struct, kw_only=True):
     digest: bytes
     head: Head
     lock: RowLock
+    view: int = 0
     messages: list[Message] = []
     keys: dict[tuple[UserId, str], tuple[Message, bytes]] = {}
     members: dict[UserId, MemberRow] = {}

@@ -43,7 +43,7 @@ FILL = """
 """
 USER, OTHER, CHANNEL = UserId("us_8"), UserId("us_9"), ChannelId("ch_1")
 READS: dict[str, Callable[[PostgresChannelStore], Awaitable[object]]] = {
-    "take_over": lambda store: store.take_over(CHANNEL),
+    "take_over": lambda store: store.take_over(CHANNEL, 1),
     "overviews": lambda store: store.overviews(USER),
     "overview": lambda store: store.overview(CHANNEL, USER),
     "get": lambda store: store.get(CHANNEL, USER),

@@ -76,7 +76,7 @@ class ChatStores:
         return await self.take_over(channel.id)
 
     async def take_over(self, channel: ChannelId) -> Loaded:
-        loaded = await self.channels.take_over(channel)
+        loaded = await self.channels.take_over(channel, view=1)
         assert loaded is not None
         return loaded
 

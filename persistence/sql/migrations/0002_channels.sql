@@ -2,7 +2,7 @@
 -- 1970 UTC. Nothing here has a foreign key: every row is written by the statement that holds the
 -- channel's row, and a check per message would cost a probe and a lock.
 
--- The durable head of a channel: term fences owners, rev counts changes, seq messages, nth those
+-- The durable head of a channel: term fences owners, view is that of the last, rev counts changes, seq messages, nth those
 -- that count as unread. Every batch updates it: no index has those columns and pages keep room,
 -- so the update stays on its page (HOT).
 CREATE TABLE channels (
@@ -16,6 +16,7 @@ CREATE TABLE channels (
     archived_at   bigint,
     info_rev      bigint NOT NULL, -- the rev of the properties' last change
     term          bigint NOT NULL DEFAULT 0,
+    view          bigint NOT NULL DEFAULT 0,
     rev           bigint NOT NULL,
     seq           bigint NOT NULL DEFAULT 0,
     nth           bigint NOT NULL DEFAULT 0,

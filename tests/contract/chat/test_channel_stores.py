@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from support.stores import NOW, ChatStores, committed, join, leave, message
 
 from streamhub.domain.channels import Channel, Member, Message, ReadMarker
-from streamhub.domain.errors import Refused
+from streamhub.domain.errors import Refused, TryAgain
 from streamhub.domain.ids import MessageId, UserId
 
 
@@ -51,7 +51,18 @@ async def test_each_take_over_raises_the_term(chat: ChatStores) -> None:
     channel = (await chat.channel()).channel.id
     terms = [loaded.head.term for loaded in [await chat.take_over(channel) for _ in range(3)]]
     assert terms == [terms[0], terms[0] + 1, terms[0] + 2]
-    assert await chat.channels.take_over(chat.channel_id()) is None
+    assert await chat.channels.take_over(chat.channel_id(), view=1) is None
+
+
+async def test_an_owner_by_an_older_view_does_not_take_a_channel_back(chat: ChatStores) -> None:
+    channel = (await chat.channel()).channel.id
+    newer = await chat.channels.take_over(channel, view=7)
+    with pytest.raises(TryAgain, match="newer view"):
+        await chat.channels.take_over(channel, view=6)
+    again = await chat.channels.take_over(channel, view=7)
+    assert newer is not None
+    assert again is not None
+    assert again.head.term == newer.head.term + 1
 
 
 async def test_an_overview_counts_what_is_unread(chat: ChatStores) -> None:
