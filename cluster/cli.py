@@ -20,7 +20,21 @@ _data_option = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Cli(click.Group):
+    """Imports the chat only for those who chat: it costs a third of a second."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "chat"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name != "chat":
+            return super().get_command(ctx, cmd_name)
+        from streamhub.client.chat.command import chat
+
+        return chat
+
+
+@click.group(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="streamhub")
 def cli() -> None:
     """StreamHub: a real-time messaging and file-sharing server."""

@@ -4,6 +4,7 @@ Ray sends what its workers print to files. A record that cannot be delivered at 
 listens, or the terminal is stopped) goes there too: a host never waits for a terminal.
 """
 
+import io
 import os
 import socket
 import sys
@@ -46,7 +47,7 @@ class LogReceiver:
         self._socket.close()
 
 
-class RayWords:
+class RayWords(io.TextIOBase):
     """A text stream that takes what Ray prints on our standard output and logs it, for those who
     want to know: it tells of workers that died, which the supervisor tells better."""
 
@@ -54,9 +55,6 @@ class RayWords:
         if said := text.strip():
             log.debug("ray_says", said=said)
         return len(text)
-
-    def flush(self) -> None:
-        """Nothing is kept back."""
 
 
 class LogSender:

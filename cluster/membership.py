@@ -70,12 +70,12 @@ class Membership:
         await self._take(await self._store.view())
         self._read_at = begun
         self._reading = asyncio.create_task(self._keep_reading())
+        self._reading.add_done_callback(self._on_end)
 
     async def stop(self) -> None:
         if self._reading is not None:
             self._reading.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._reading
+            await asyncio.wait([self._reading])
 
     def look(self) -> None:
         """Read now, and not within a second."""
@@ -118,6 +118,12 @@ class Membership:
                 await self.read()
             except StreamHubError as error:
                 log.warning("cluster_log_not_read", error=str(error))
+
+    def _on_end(self, reading: "asyncio.Task[None]") -> None:
+        """Without reading, the host would stay, and never serve again."""
+        if not reading.cancelled() and (error := reading.exception()) is not None:
+            log.critical("cluster_log_reader_failed", exc_info=error)
+            self._on_left("the cluster log cannot be read any more")
 
     async def read(self) -> None:
         """Read and act on what is new. Raises TryAgain when PostgreSQL is away."""

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from support.up import END_WITHIN_S, START_WITHIN_S, Process, Up, descendants, wait_for
 
+from streamhub.cluster.cli import INTERRUPTED
+
 OTHER_RAY = """
 import sys
 import ray
@@ -91,6 +93,24 @@ def test_nothing_stays_and_nobody_else_is_touched(short_tmp: Path) -> None:
         other.check_untouched()
 
 
+def test_a_start_that_is_interrupted_leaves_nothing(short_tmp: Path) -> None:
+    up = Up(short_tmp / "data", cwd=short_tmp)
+    try:
+        wait_for(lambda: ray_is_starting(up), "Ray is starting", START_WITHIN_S)
+        processes = up.processes()
+        up.process.send_signal(signal.SIGINT)
+        assert up.process.wait(END_WITHIN_S) == INTERRUPTED
+    finally:
+        up.process.kill()
+    wait_for(lambda: not alive(processes), "all its processes are gone", END_WITHIN_S)
+    assert not (up.data / "state.json").exists()
+
+
+def ray_is_starting(up: Up) -> bool:
+    assert up.process.poll() is None
+    return any((up.data / "ray" / "r").glob("session_2*"))
+
+
 def check_killed_without_a_trace(up: Up) -> None:
     stuck = up.state["hosts"][0]["pid"]
     os.kill(stuck, signal.SIGSTOP)  # not even a process that cannot react stays
@@ -102,8 +122,10 @@ def check_killed_without_a_trace(up: Up) -> None:
 
 
 def check_stopped_without_a_trace(up: Up) -> None:
+    up.get("/metrics", admin=True)  # which makes hosts hold connections to each other
     processes = up.processes()
     assert up.stop() == 0
+    assert not [r for r in up.records() if r["event"].endswith("not_stopped_in_order")]
     assert alive(processes) == []
     assert not (up.data / "state.json").exists()
     assert up.records()[-1]["event"] == "stopped"

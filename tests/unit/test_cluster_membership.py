@@ -40,6 +40,9 @@ class SlowStore(InMemoryClusterStore):
         self.meanwhile()
         return found
 
+    def break_down(self) -> None:
+        raise RuntimeError("a defect")
+
 
 class Seat:
     """A host's membership and what it said."""
@@ -167,9 +170,26 @@ async def test_what_was_logged_before_it_started_is_not_told(seat: Seat) -> None
     assert seat.entries == []
 
 
-async def test_it_stops_even_when_a_new_view_comes_at_the_same_moment(seat: Seat) -> None:
+async def test_a_host_that_can_read_no_more_must_end(seat: Seat) -> None:
+    await seat.publish(ME)
     await seat.membership.start()
-    await asyncio.sleep(0)  # it waits for the event now
+    seat.store.meanwhile = seat.store.break_down
     seat.membership.look()
+    await settle(20)
+    assert seat.left == ["the cluster log cannot be read any more"]
+
+
+@pytest.mark.parametrize("passes", range(6))
+async def test_it_stops_even_when_a_new_view_comes_at_that_moment(seat: Seat, passes: int) -> None:
+    await seat.membership.start()
+    await settle(3)  # it waits for the event now
+    seat.membership.look()
+    await settle(passes)
     async with asyncio.timeout(5):
         await seat.membership.stop()
+
+
+async def settle(passes: int) -> None:
+    """Let so many passes of the event loop go by."""
+    for _ in range(passes):
+        await asyncio.sleep(0)
