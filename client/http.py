@@ -101,11 +101,18 @@ class HttpApi:
             ) as response:
                 status, answer = response.status, await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
-            raise Unreachable(f"cannot reach {self.url}: {reason}") from None
+            raise Unreachable(f"cannot reach {self.url}: {_reason(error)}") from None
         if status >= 300:
             raise Refused(_decoded(answer, Problem))
         return answer
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return error.os_error.strerror or str(error.os_error)
+    return str(error)
 
 
 def _decoded(answer: bytes, kind: type[T]) -> T:

@@ -9,6 +9,7 @@ from streamhub.client.http import HttpApi
 from streamhub.protocol.accounts import SignedIn
 
 _MARGIN_S: Final = 60.0
+_LOG_OUT_WITHIN_S: Final = 3.0
 
 
 class TokenSource(Protocol):
@@ -62,8 +63,9 @@ class AccountTokens:
         """Sign out, if the server can be told."""
         held, self._held = self._held, None
         if held is not None:
-            with suppress(ClientError):  # the refresh token runs out by itself
-                await self._api.log_out(held.refresh_token)
+            with suppress(ClientError, TimeoutError):  # the refresh token runs out by itself
+                async with asyncio.timeout(_LOG_OUT_WITHIN_S):
+                    await self._api.log_out(held.refresh_token)
 
     def _worn(self, held: SignedIn, refused: str | None) -> bool:
         if self._renew_at_s is None:

@@ -1,0 +1,1 @@
+"""`streamhub chat`: the terminal client."""
