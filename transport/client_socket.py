@@ -7,9 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-import aiohttp
 import structlog
-from aiohttp import web
+from aiohttp import WSMessage, WSMsgType, web
 
 from streamhub.domain.accounts import Account
 from streamhub.domain.channels import Changes, ChannelStore, Overview
@@ -21,15 +20,24 @@ from streamhub.domain.tokens import Caller
 from streamhub.protocol import frames
 from streamhub.protocol.close_codes import CloseCode, reason
 from streamhub.protocol.codec import Codec
-from streamhub.protocol.connection import Authenticate, Close, Connection, Deliver, Rules, Send
+from streamhub.protocol.connection import (
+    Action,
+    Authenticate,
+    Close,
+    Connection,
+    Deliver,
+    Rules,
+    Send,
+)
 from streamhub.protocol.scalars import MAX_INT
 from streamhub.protocol.states import State
 from streamhub.transport import wire
 from streamhub.transport.admission import Admission
 from streamhub.transport.broadcast import Broadcast
 from streamhub.transport.commands import Commands, Request
-from streamhub.transport.framing import frame
+from streamhub.transport.framing import frame, pong
 from streamhub.transport.problems import problem_of
+from streamhub.transport.upgraded import UpgradedResponse
 
 log = structlog.get_logger()
 
@@ -41,6 +49,7 @@ KEEP_TRYING_S: Final = 60.0
 
 _PROGRESS_S: Final = 10.0
 _CLOSE_S: Final = 2.0
+_PING: Final = frames.Ping()
 _LISTEN_S: Final = 3.0
 
 
@@ -78,18 +87,6 @@ class Lobby:
     max_frame_bytes: int
     pause_bytes: int
     paused_limit_s: float
-
-
-class UpgradedResponse(web.WebSocketResponse):
-    """aiohttp's socket, with our close codes where its own say something else."""
-
-    async def close(self, *, code: int = 1000, message: bytes = b"", drain: bool = True) -> bool:
-        if code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
-            code = CloseCode.FRAME_TOO_BIG
-            message = reason(CloseCode.FRAME_TOO_BIG).encode()
-        elif code in (1005, 1006, 1015):  # a peer may not send these, nor may we echo them
-            code = aiohttp.WSCloseCode.PROTOCOL_ERROR
-        return await super().close(code=code, message=message, drain=drain)
 
 
 class ClientSocket:
@@ -156,31 +153,59 @@ class ClientSocket:
 
     async def serve(self) -> None:
         """Until the socket is gone."""
-        receive, machine, codec = self._response.receive, self._machine, self._codec
+        receive, codec = self._response.receive, self._codec
         max_frame_bytes = self._lobby.max_frame_bytes
         try:
             while True:
                 message = await receive()
-                if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
-                    return
-                received = codec.read_client(message.data, max_frame_bytes)
-                match machine.receive(received, _now_ms()):
-                    case Deliver(command):
-                        self._carry_out(command)
-                    case Send(answer):
-                        self._send(answer)
-                    case Authenticate(auth, renewal):
-                        self._spawn(self._authenticate(auth, renewal=renewal))
-                    case Close(code, retry_after_ms):
-                        await self._close(code, retry_after_ms)
-                    case None:
-                        pass
+                match message.type:
+                    case WSMsgType.TEXT | WSMsgType.BINARY:
+                        received = codec.read_client(message.data, max_frame_bytes)
+                        closing = self._do(self._machine.receive(received, _now_ms()))
+                    case WSMsgType.PING | WSMsgType.PONG:
+                        closing = self._beat(message)
+                    case _:
+                        return
+                if closing:
+                    await self._close(closing.code, closing.retry_after_ms)
+                elif self.unsent_bytes() > self._lobby.pause_bytes:
+                    await self._hold_back()
         finally:
             self._machine.gone()
             if self._session is not None:
                 self._session.close()
             for task in tuple(self._tasks or ()):
                 task.cancel()
+
+    def _do(self, action: Action | None) -> Close | None:
+        match action:
+            case Deliver(command):
+                self._carry_out(command)
+            case Send(answer):
+                self._send(answer)
+            case Authenticate(auth, renewal):
+                self._spawn(self._authenticate(auth, renewal=renewal))
+            case Close():
+                return action
+            case None:
+                pass
+        return None
+
+    def _beat(self, message: WSMessage) -> Close | None:
+        """WebSocket's own pings and pongs are sign of life, and count, as those of the protocol."""
+        action = self._machine.receive(_PING, _now_ms())
+        if isinstance(action, Close):
+            return action
+        if action is not None and message.type is WSMsgType.PING:
+            self._write(pong(message.data))
+        return None
+
+    async def _hold_back(self) -> None:
+        """Hear nobody who does not read the answers: they would pile up."""
+        try:
+            await self.drained()
+        except SlowReader:
+            self.too_slow()
 
     def _carry_out(self, command: frames.Command) -> None:
         if self._session is None:
@@ -372,7 +397,7 @@ class ClientSocket:
         self._write(frame(self._codec.encode(message), binary=self._codec.binary))
 
     def _write(self, framed: bytes) -> None:
-        if not self._transport.is_closing():
+        if not (self._response.leaving or self._transport.is_closing()):
             self._transport.write(framed)
 
     def unsent_bytes(self) -> int:

@@ -9,17 +9,20 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 
 from streamhub.domain.errors import Refused
+from streamhub.transport.client_frames import ClientFrames
 from streamhub.transport.middleware import REQUEST_ID_HEADER, new_request_id
 from streamhub.transport.problems import problem_of, problem_response
 
 BaseHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 MIN_BODY_BYTES_PER_S: Final = 1024
+
+_LEAVE_S: Final = 0.1
 
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9._~-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
@@ -29,6 +32,19 @@ class Connection(web.RequestHandler):
     bytes to the client and to the log."""
 
     __slots__ = ()
+
+    def set_parser(self, parser: Any, data_received_cb: Callable[[], None] | None = None) -> None:
+        """Called when the connection becomes a WebSocket."""
+        guarded: Any = ClientFrames(parser, self._leave)
+        super().set_parser(guarded, data_received_cb)
+
+    def _leave(self) -> None:
+        """Both ends closed. The last frame of this one may still have to be written."""
+        asyncio.get_running_loop().call_later(_LEAVE_S, self._left)
+
+    def _left(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
 
     def handle_error(
         self,

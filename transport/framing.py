@@ -9,6 +9,7 @@ from typing import Final
 
 TEXT: Final = 0x81
 BINARY: Final = 0x82
+PONG: Final = 0x8A
 
 
 def frame(payload: bytes, *, binary: bool) -> bytes:
@@ -19,3 +20,8 @@ def frame(payload: bytes, *, binary: bool) -> bytes:
     if size < 65536:
         return struct.pack("!BBH", opcode, 126, size) + payload
     return struct.pack("!BBQ", opcode, 127, size) + payload
+
+
+def pong(payload: bytes) -> bytes:
+    """The answer to a ping, whose payload has at most 125 bytes (RFC 6455, 5.5.3)."""
+    return bytes((PONG, len(payload))) + payload

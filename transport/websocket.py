@@ -13,7 +13,8 @@ from streamhub.domain.errors import Refused, TryAgain
 from streamhub.protocol.close_codes import CloseCode, reason
 from streamhub.protocol.codec import CODECS
 from streamhub.telemetry import Metrics
-from streamhub.transport.client_socket import ClientSocket, Lobby, UpgradedResponse
+from streamhub.transport.client_socket import ClientSocket, Lobby
+from streamhub.transport.upgraded import UpgradedResponse
 
 log = structlog.get_logger()
 
@@ -63,9 +64,7 @@ class Sockets:
             detail = "too many sockets of your address are waiting for auth"
             raise TryAgain("rate_limited", detail, retry_after_ms=1000)
         response = UpgradedResponse(
-            protocols=tuple(CODECS),
-            compress=False,
-            max_msg_size=self._lobby.max_frame_bytes,
+            protocols=tuple(CODECS), max_message_bytes=self._lobby.max_frame_bytes
         )
         if not response.can_prepare(request).ok:
             raise Refused("bad_request", "this address speaks WebSocket only")
