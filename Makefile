@@ -2,8 +2,10 @@
 #
 #   make up       start it (ARGS="--port 9000" and the like)       make test    all tests
 #   make check    format, lint, types, layers, unit tests          make lock    renew the locks
+#   make autobahn RFC 6455 by Autobahn's test suite, where there is a Python 2.7
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON27 ?= python2.7
 ARGS ?=
 
 VENV := .venv
@@ -13,7 +15,7 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-inp
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header \
 	--universal --python-version 3.11 pyproject.toml
 
-.PHONY: install up test check lock
+.PHONY: install up test check autobahn lock
 
 install: $(STAMP)
 
@@ -29,6 +31,9 @@ check: install
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest tests/unit
+
+autobahn: install
+	@$(BIN)/python tests/autobahn/run.py "$(PYTHON27)"
 
 lock: install
 	$(COMPILE) --output-file requirements.lock
