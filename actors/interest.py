@@ -81,6 +81,17 @@ class Interests:
             if not self._switch.send(host, envelope):
                 self._remove(envelope.topic, host)
 
+    def announce(self, topic: Topic) -> None:
+        """Its actor was loaded, and may have found changes that were committed but never told:
+        whoever committed them did not hear of it. Those who listen learn where it stands."""
+        listeners = self._listeners.get(topic)
+        actor = self._actors.active(_actor(topic)) if listeners else None
+        if isinstance(actor, Replayable):
+            standing = Listening(topics=(actor.standing(topic, -1),))
+            for host in tuple(listeners or ()):
+                if not self._switch.send(host, standing):
+                    self._remove(topic, host)
+
     def forget(self, host: HostId) -> None:
         """The link to `host` ended, and with it all it asked for."""
         for topic in [t for t, hosts in self._listeners.items() if host in hosts]:
@@ -96,7 +107,8 @@ class Interests:
 
     def _standing(self, topic: Topic, since: int) -> Standing:
         actor = self._actors.active(_actor(topic))
-        if isinstance(actor, Replayable):
+        # Most sleep, and `isinstance` of a Protocol takes 10 us: a digest asks for thousands.
+        if actor is not None and isinstance(actor, Replayable):
             return actor.standing(topic, since)
         return Standing(topic=topic)
 

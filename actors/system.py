@@ -212,6 +212,7 @@ class ActorSystem:
             except Exception as defect:
                 self._not_loaded(cell, defect)
             else:
+                self.interests.announce(str(cell.id))
                 self._schedule(cell)
 
     def _not_loaded(self, cell: Cell, error: BaseException | None) -> None:

@@ -213,8 +213,8 @@ class Relay:
             topic.live.discard(session)
 
     def _settle(self, topic: _Topic, session: Session, position: int) -> bool:
-        if topic.state != "held" or position < topic.rev:
-            return False
+        if topic.state != "held" or position != topic.rev:
+            return False  # who is ahead waits for what it has to pass: it must not act on it again
         topic.behind.discard(session)
         topic.live.add(session)
         return True
@@ -309,10 +309,11 @@ class Relay:
     def _stands(self, topic: _Topic, standing: Standing) -> None:
         """The topic is at `standing.rev`; what we lack of it is given or must be pulled."""
         was_held, held_rev = topic.state == "held", topic.rev
+        same_term = standing.term == topic.term
         topic.state = "held"
         topic.term = max(topic.term, standing.term)
         if standing.rev > held_rev:
-            if was_held:
+            if was_held and same_term:  # a new term is told without being asked for
                 self.repairs += 1
                 log.info("relay.repaired", topic=topic.key, rev=held_rev, to=standing.rev)
             if held_rev >= 0 and standing.changes is not None:
@@ -362,6 +363,8 @@ class Relay:
             for session in [s for s in topic.live if s.user in gone]:
                 topic.live.discard(session)
                 session.left(channel)
+        for session in tuple(topic.behind):
+            session.stands(channel, topic.rev)
 
     def on_passed(self, sender: HostId, passed: Passed) -> None:
         topic = self._topics.get(passed.topic)
