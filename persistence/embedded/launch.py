@@ -9,6 +9,7 @@ ends. ACCOUNT is one of
     self         stay who we are
     namespace    a user namespace in which we are `nobody`; outside, files stay ours
     UID:GID      become that user
+    UID:GID:pass become that user and keep one right of root's, to pass and read any folder
 """
 
 import ctypes
@@ -21,6 +22,11 @@ NOBODY = 65534
 
 _CLONE_NEWUSER = 0x10000000
 _PR_SET_PDEATHSIG = 1
+_PR_SET_KEEPCAPS = 8
+_PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_RAISE = 2
+_CAP_VERSION_3 = 0x20080522
+_CAP_DAC_OVERRIDE = 1
 
 
 def main(parent: str, death_signal: str, account: str, *argv: str) -> None:
@@ -30,7 +36,8 @@ def main(parent: str, death_signal: str, account: str, *argv: str) -> None:
     if account == "namespace":
         _enter_user_namespace()
     elif account != "self":
-        _become(*map(int, account.split(":")))
+        uid, gid, *right = account.split(":")
+        _become(int(uid), int(gid), keep_passing=right == ["pass"])
     if sys.platform == "linux":  # after the change of user, which clears it
         _checked(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(death_signal)))
         if os.getppid() != int(parent):
@@ -46,10 +53,18 @@ def _enter_user_namespace() -> None:
     Path("/proc/self/gid_map").write_text(f"{NOBODY} {gid} 1")
 
 
-def _become(uid: int, gid: int) -> None:
+def _become(uid: int, gid: int, *, keep_passing: bool) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if keep_passing:
+        _checked(libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0))
     os.setgroups([])
     os.setgid(gid)
     os.setuid(uid)
+    if keep_passing:  # capabilities(7): an ambient one outlives the exec
+        header = (ctypes.c_uint32 * 2)(_CAP_VERSION_3, 0)
+        right = 1 << _CAP_DAC_OVERRIDE  # effective, permitted, inheritable; then the upper halves
+        _checked(libc.capset(header, (ctypes.c_uint32 * 6)(right, right, right, 0, 0, 0)))
+        _checked(libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE, 0, 0))
 
 
 def _checked(result: int) -> None:

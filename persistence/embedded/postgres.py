@@ -119,13 +119,17 @@ class EmbeddedPostgres(EmbeddedServer):
         installed = _installed()
         if not self._account.is_other_user:
             return installed / "bin"
-        self._account.let_in(self._folder.path.parent)
-        if not self._account.can_enter(self._folder.path.parent):
-            raise EmbeddedServerError(
-                "PostgreSQL refuses to run as root, and `nobody` may not pass the folders above "
-                f"{self._folder.path}. Choose a folder that everybody may pass with --data, such "
-                "as /var/lib/streamhub, or start StreamHub as a plain user."
-            )
+        data = self._folder.path.parent
+        if not self._account.can_enter(data.parent):
+            passing = self._account.passing()
+            if passing is None:
+                raise EmbeddedServerError(
+                    "PostgreSQL refuses to run as root, and `nobody` may not pass the folders "
+                    f"above {self._folder.path}. Choose one that everybody may pass with --data, "
+                    "such as /var/lib/streamhub, or start StreamHub as a plain user."
+                )
+            self._account = passing
+        self._account.let_in(data)
         if self._account.can_enter(installed / "bin"):
             return installed / "bin"
         return self._copied(installed) / "bin"

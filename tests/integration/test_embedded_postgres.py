@@ -125,14 +125,32 @@ async def test_root_without_user_namespaces_starts_it_as_nobody(
 
 
 @only_root
-def test_a_folder_that_nobody_cannot_reach_is_refused_with_a_way_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_nobody_passes_closed_folders_above_where_root_may_grant_it(
+    tmp_path: Path, memory: Memory, at_end: AtEnd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(account, "user_namespaces_work", lambda: False)
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
+    stack = EmbeddedServers(closed / "data", redis=False, objects=False)
+    at_end(stack.stop)
 
-    with pytest.raises(EmbeddedServerError, match="Choose a folder that everybody may pass"):
+    stack.start()
+
+    await memory.write(stack.urls.postgres, "kept")
+    assert owner_and_mode(Path(f"/proc/{stack.pids()['postgres']}"))[0] != 0
+    assert owner_and_mode(closed) == (0, 0o700)
+
+
+@only_root
+def test_a_folder_that_nobody_cannot_reach_is_refused_with_a_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account, "_launches", lambda account: False)
+    monkeypatch.setattr(account, "user_namespaces_work", lambda: False)
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+
+    with pytest.raises(EmbeddedServerError, match="Choose one that everybody may pass"):
         EmbeddedServers(closed / "data", redis=False, objects=False).start()
 
 
