@@ -102,7 +102,8 @@ def _launches(account: str) -> bool:
     if sys.platform != "linux":
         return False
     trial = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(signal.SIGKILL))]
-    program = [sys.executable, "-I", "-S", "-c", ""]
+    looks = "import os, sys; sys.exit(not os.access(sys.executable, os.X_OK))"  # as initdb does
+    program = [sys.executable, "-I", "-S", "-c", looks]
     return subprocess.run([*trial, account, *program], capture_output=True).returncode == 0  # noqa: S603
 
 

@@ -22,7 +22,8 @@ NOBODY = 65534
 
 _CLONE_NEWUSER = 0x10000000
 _PR_SET_PDEATHSIG = 1
-_PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS = 28
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _CAP_VERSION_3 = 0x20080522
@@ -55,12 +56,12 @@ def _enter_user_namespace() -> None:
 
 def _become(uid: int, gid: int, *, keep_passing: bool) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    if keep_passing:
-        _checked(libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0))
+    if keep_passing:  # capabilities(7): rights outlive the change of user, also for access(2)
+        _checked(libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0))
     os.setgroups([])
     os.setgid(gid)
     os.setuid(uid)
-    if keep_passing:  # capabilities(7): an ambient one outlives the exec
+    if keep_passing:  # all rights but one are given up, and that one outlives the exec
         header = (ctypes.c_uint32 * 2)(_CAP_VERSION_3, 0)
         right = 1 << _CAP_DAC_OVERRIDE  # effective, permitted, inheritable; then the upper halves
         _checked(libc.capset(header, (ctypes.c_uint32 * 6)(right, right, right, 0, 0, 0)))
