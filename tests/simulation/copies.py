@@ -1,0 +1,70 @@
+"""What a client holds of one channel, and the order in which it came to see it."""
+
+from streamhub.domain.channels import (
+    Change,
+    Changes,
+    Member,
+    MembersJoined,
+    MembersLeft,
+    Message,
+    MessageCreated,
+)
+from streamhub.domain.ids import MessageId, UserId
+
+
+class Copy:
+    """A channel as its reader knows it: `held` is the rev up to which nothing is missing.
+
+    `seen` are the messages that came as news, in the order they came; what lies before `base` was
+    there already and is fetched as history, in any order.
+    """
+
+    def __init__(self, held: int) -> None:
+        self.held = held
+        self.base = held
+        self.whole = held == 0
+        self.messages: dict[MessageId, Message] = {}
+        self.members: dict[UserId, Member] = {}
+        self.seen: list[Message] = []
+
+    def apply(self, change: Change) -> None:
+        """The change that follows what is held."""
+        match change:
+            case MessageCreated(message=message):
+                self._see(message)
+            case MembersJoined(members=members) | MembersLeft(members=members):
+                self._put_members(members)
+        self.held = change.rev
+
+    def take_page(self, changes: Changes) -> None:
+        """What came after `held`, as state; the part that is held already is left out."""
+        for message in changes.messages:
+            if message.rev > self.held:
+                self._see(message)
+        self._put_members(changes.members)
+        self.held = max(self.held, changes.to)
+
+    def take_history(self, changes: Changes) -> None:
+        """What was there before: it is no news, and what is newer here wins."""
+        for message in changes.messages:
+            known = self.messages.get(message.id)
+            if message.rev <= self.base and (known is None or known.rev < message.rev):
+                self.messages[message.id] = message
+        self._put_members(changes.members)
+
+    def start_over(self, rev: int) -> None:
+        """The server keeps no memory of what lies between: fetch it as history."""
+        self.held = self.base = rev
+        self.whole = False
+        self.messages.clear()
+        self.members.clear()
+
+    def _see(self, message: Message) -> None:
+        self.seen.append(message)
+        self.messages[message.id] = message
+
+    def _put_members(self, members: tuple[Member, ...]) -> None:
+        for member in members:
+            known = self.members.get(member.user)
+            if known is None or known.rev < member.rev:
+                self.members[member.user] = member

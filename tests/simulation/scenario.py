@@ -1,0 +1,202 @@
+"""One run: something happens to a cluster, all is healed, and the promises must have been kept."""
+
+import asyncio
+import random as global_random
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Final
+
+import pytest
+import structlog
+from simulation import oracle
+from simulation.cluster import SimulatedCluster
+from simulation.hosts import PAUSE_BYTES
+from simulation.loop import SimulatedLoop, Stuck
+from simulation.operations import Operations
+from simulation.parts import Parts
+
+from streamhub.actors import ring, session
+from streamhub.domain import sync
+from streamhub.domain.channels import Committed, Draft, Outcome
+from streamhub.domain.ids import ChannelId, UserId
+from streamhub.persistence.memory.commits import commit as real_commit
+from streamhub.persistence.memory.tables import Tables
+
+_WITHIN_S: Final = 600.0
+_HEALED_WITHIN_S: Final = 90.0
+_PAGE_CHANGES: Final = 6
+_RESET_AFTER: Final = 40
+_RING_CHANGES: Final = 12
+_MOST_UNSENT_BYTES: Final = PAUSE_BYTES + 200 * (_PAGE_CHANGES + 20)
+"""The pause limit, one page, and what an inbox may say meanwhile."""
+
+Commit = Callable[[Tables, Draft], Outcome]
+Script = Callable[[SimulatedCluster], Awaitable[Operations | None]]
+Trace = Callable[[str], None]
+
+
+@dataclass
+class Report:
+    """How a run ended. `wrong` is empty when every promise was kept."""
+
+    calm: bool
+    wrong: list[str] = field(default_factory=list)
+    acknowledged: int = 0
+    seen: int = 0
+    repairs: int = 0
+    cuts: int = 0
+    steps: int = 0
+    simulated_s: float = 0.0
+
+
+def run_seed(
+    seed: int, parts: Parts | None = None, commit: Commit = real_commit, trace: Trace | None = None
+) -> Report:
+    """What the seed makes happen. Every fourth run is calm: no faults, and nothing to repair."""
+    random = Random(seed)  # noqa: S311 - it must come the same way again
+    calm = seed % 4 == 0
+    idle_s = random.choice((2.0, 12.0, 300.0))
+    parts = replace(parts or Parts(), channel_idle_s=idle_s)
+
+    async def script(cluster: SimulatedCluster) -> Operations:
+        return await _at_random(cluster, random, calm=calm)
+
+    return run(script, random, parts=parts, commit=commit, trace=trace, calm=calm)
+
+
+def run(
+    script: Script,
+    random: Random,
+    *,
+    parts: Parts | None = None,
+    commit: Commit = real_commit,
+    trace: Trace | None = None,
+    calm: bool = False,
+) -> Report:
+    """Play `script`, heal, wait, judge."""
+    global_random.seed(random.randrange(2**32))  # the edge's jitter
+    loop = SimulatedLoop()  # type: ignore[abstract] # asyncio needs no more of it than it has
+    report, terms = Report(calm), list[tuple[ChannelId, int, int]]()
+    begun_s = loop.time()
+
+    async def play() -> None:
+        cluster = SimulatedCluster(random, parts or Parts(), trace)
+        try:
+            operations = await script(cluster)
+            await _heal(cluster)
+            report.wrong += _judged(cluster, operations, calm=calm)
+            report.wrong += oracle.fence_broken(terms)
+            _count(report, cluster)
+        finally:
+            cluster.end()
+
+    def recorded(tables: Tables, draft: Draft) -> Outcome:
+        outcome = commit(tables, draft)
+        if isinstance(outcome, Committed):
+            terms.append((draft.channel, draft.term, outcome.head.rev))
+        return outcome
+
+    with _small_limits(recorded):
+        try:
+            loop.run(play(), _WITHIN_S)
+        except Stuck as error:
+            report.wrong.append(str(error))
+    report.wrong += loop.errors
+    report.steps, report.simulated_s = loop.steps, loop.time() - begun_s
+    return report
+
+
+async def _at_random(cluster: SimulatedCluster, random: Random, *, calm: bool) -> Operations:
+    for _ in range(random.randint(2, 4)):
+        cluster.new_host()
+    cluster.publish()
+    await asyncio.sleep(0.1 if random.random() < 0.5 and not calm else 2.0)
+    users = [UserId(f"us_{number}") for number in range(random.randint(3, 5))]
+    for number in range(random.randint(1, 3)):
+        members = random.sample(users, random.randint(2, len(users)))
+        await cluster.new_channel("public" if number % 2 == 0 else "private", members)
+    for user in users:
+        cluster.new_client(user)
+    await asyncio.sleep(random.choice((0.0, 2.0)))
+    operations = Operations(cluster, users, random, calm=calm)
+    for _ in range(random.randint(30, 70)):
+        # mostly short; now and then enough for digests, retries and passivation
+        often = random.random() < 0.95
+        await asyncio.sleep(random.expovariate(1 / 0.12) if often else random.uniform(1.0, 15.0))
+        operations.happen()
+    operations.over = True
+    await asyncio.sleep(random.choice((0.0, 1.0)))
+    return operations
+
+
+async def _heal(cluster: SimulatedCluster) -> None:
+    """Nothing goes wrong any more; within a while all must be well."""
+    cluster.heal()
+    deadline = _now() + _HEALED_WITHIN_S
+    while _now() < deadline:
+        await asyncio.sleep(1.0)
+        if not any(_unfinished(cluster)):
+            return
+
+
+def _unfinished(cluster: SimulatedCluster) -> Iterator[str]:
+    """What may take a while, and not for ever."""
+    tables = cluster.database.tables
+    for client in cluster.clients:
+        if client.busy:
+            yield f"{client.user} still waits for an answer"
+        yield from oracle.read_wrong(client, tables)
+    for host in cluster.hosts.values():
+        if host.ledger.open:
+            yield f"{host.id} owes {host.ledger.open} answers"
+    if tables.outbox:
+        yield f"{len(tables.outbox)} hints were never taken"
+
+
+def _judged(
+    cluster: SimulatedCluster, operations: Operations | None, *, calm: bool
+) -> Iterator[str]:
+    tables = cluster.database.tables
+    yield from cluster.violations
+    yield from _unfinished(cluster)
+    yield from oracle.stored_wrong(tables)
+    for client in cluster.clients:
+        yield from oracle.acknowledged_wrong(tables, client.sent)
+        yield from oracle.order_wrong(client.sent, calm=calm)
+        if client.peak_bytes > _MOST_UNSENT_BYTES:
+            yield f"{client.user} had {client.peak_bytes} bytes unsent"
+    if operations is not None:
+        sent = [one for client in cluster.clients for one in client.sent]
+        yield from oracle.posted_after_leaving(tables, sent, operations.changed)
+        yield from oracle.markers_wrong(tables, operations.read)
+    if calm and cluster.all_repairs:
+        yield f"{cluster.all_repairs} repairs, though all was calm"
+    if cluster.answered_twice:
+        yield f"{cluster.answered_twice} requests were answered twice"
+
+
+def _count(report: Report, cluster: SimulatedCluster) -> None:
+    for client in cluster.clients:
+        report.acknowledged += sum(1 for sent in client.sent if sent.receipt)
+        report.seen += sum(len(copy.seen) for copy in client.copies.values())
+    report.repairs, report.cuts = cluster.all_repairs, cluster.network.cuts
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+@contextmanager
+def _small_limits(commit: Commit) -> Iterator[None]:
+    """Pages, rings and resets at sizes that a short run reaches; logs kept out of the way."""
+    config = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "PAGE_CHANGES", _PAGE_CHANGES)
+        patch.setattr(sync, "RESET_AFTER", _RESET_AFTER)
+        patch.setattr(ring, "MAX_CHANGES", _RING_CHANGES)
+        patch.setattr("streamhub.persistence.memory.journal.commit", commit)
+        yield
+    structlog.configure(**config)
