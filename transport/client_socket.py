@@ -5,7 +5,8 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 from aiohttp import WSMessage, WSMsgType, web
@@ -40,6 +41,8 @@ from streamhub.transport.problems import problem_of
 from streamhub.transport.upgraded import UpgradedResponse
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 EXPIRING_MS: Final = 60_000
 """How long before its token runs out a client is told."""
@@ -122,7 +125,7 @@ class ClientSocket:
         self._transport = request.transport
         self._writer = request.writer
         self._session: Session | None = None
-        self._tasks: set[asyncio.Task[None]] | None = None
+        self._tasks: set[asyncio.Task[Any]] | None = None
         self._expires_ms: int | None = None
         self._told_expiring = False
         self.caller: Caller | None = None
@@ -218,7 +221,7 @@ class ClientSocket:
         if isinstance(outcome, Request):
             self._ask(command.i, outcome)
         else:
-            self._spawn(self._finish(command.i, outcome))
+            self._spawn(outcome, partial(self._finish, command.i))
 
     def _ask(self, i: int, request: Request) -> None:
         def done(answer: frames.Outgoing | Problem) -> None:
@@ -229,19 +232,19 @@ class ClientSocket:
 
         self._lobby.commands.ask(request, done)
 
-    async def _finish(self, i: int, outcome: Awaitable[frames.Outgoing | Request]) -> None:
-        try:
-            result = await outcome
-        except StreamHubError as error:
+    def _finish(self, i: int, work: asyncio.Task[frames.Outgoing | Request]) -> None:
+        if work.cancelled():
+            return
+        if error := work.exception():
+            if not isinstance(error, Exception):
+                raise error
+            if not isinstance(error, StreamHubError):
+                log.error("command.failed", session=self.id, exc_info=error)
             self._refuse(i, error)
-        except Exception as error:
-            log.exception("command.failed", session=self.id)
-            self._refuse(i, error)
+        elif isinstance(result := work.result(), Request):
+            self._ask(i, result)
         else:
-            if isinstance(result, Request):
-                self._ask(i, result)
-            else:
-                self._reply(i, result)
+            self._reply(i, result)
 
     def _reply(self, i: int, body: frames.Outgoing) -> None:
         self._send(frames.Reply(i=i, body=body))
@@ -377,17 +380,25 @@ class ClientSocket:
         except (TimeoutError, ConnectionError):
             self._transport.abort()
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(
+        self,
+        work: Awaitable[T],
+        finish: Callable[[asyncio.Task[T]], None] | None = None,
+    ) -> None:
+        """Do it until the socket is gone, then `finish` if given."""
         if self._tasks is None:
             self._tasks = set()
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._finished)
+        task.add_done_callback(self._forget)
+        task.add_done_callback(finish or self._look_at)
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def _forget(self, task: asyncio.Task[Any]) -> None:
         if self._tasks is not None:
             self._tasks.discard(task)
             self._tasks = self._tasks or None
+
+    def _look_at(self, task: asyncio.Task[Any]) -> None:
         if not task.cancelled() and (error := task.exception()):
             log.error("socket.failed", session=self.id, exc_info=error)
 

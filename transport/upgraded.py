@@ -11,13 +11,14 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from streamhub.protocol.close_codes import CloseCode, reason
 
 LINGER_S: Final = 1.0
-"""How long a client whose frames make no sense may go on sending after it was told so."""
+"""How long a client may go on sending after it was told that it should not have."""
 
 _LARGEST_CODE: Final = 4999
-_UNREADABLE: Final = (
+_UNWANTED: Final = (
     WSCloseCode.PROTOCOL_ERROR,
     WSCloseCode.INVALID_TEXT,
-    WSCloseCode.MESSAGE_TOO_BIG,
+    CloseCode.FRAME_TOO_BIG,
+    CloseCode.RATE_LIMITED,
 )
 
 
@@ -50,22 +51,22 @@ class UpgradedResponse(web.WebSocketResponse):
         if self.leaving:
             return False
         self.leaving = True
-        if code in _UNREADABLE:
-            return await self._refuse(code)
+        if code == WSCloseCode.MESSAGE_TOO_BIG:
+            code, message = CloseCode.FRAME_TOO_BIG, reason(CloseCode.FRAME_TOO_BIG).encode()
+        if code in _UNWANTED:
+            return await self._refuse(code, message)
         return await super().close(code=code, message=message, drain=drain)
 
-    async def _refuse(self, code: int) -> bool:
-        """Say what was wrong, and hear the client out for a moment.
+    async def _refuse(self, code: int, message: bytes) -> bool:
+        """Say what was wrong, and hear the client out for a moment, unless it is a flood.
 
         Closing a socket with unread input sends a reset, and a client in the middle of a message
         that is too big would see that instead of the code, and come back with the same message.
         """
-        payload = struct.pack("!H", code)
-        if code == WSCloseCode.MESSAGE_TOO_BIG:
-            payload = struct.pack("!H", CloseCode.FRAME_TOO_BIG)
-            payload += reason(CloseCode.FRAME_TOO_BIG).encode()
+        if code == CloseCode.RATE_LIMITED and self._req is not None:
+            self._req.protocol.pause_reading()
         with suppress(ConnectionError):
-            await self.send_frame(payload, WSMsgType.CLOSE)
+            await self.send_frame(struct.pack("!H", code) + message, WSMsgType.CLOSE)
             await asyncio.sleep(LINGER_S)  # cut short when the client leaves
         if self._req is not None and self._req.transport is not None:
             self._req.transport.close()

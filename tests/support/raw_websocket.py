@@ -48,6 +48,7 @@ class RawSocket:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self._ended = False
 
     @classmethod
     async def open(cls, url: str, *, subprotocol: str | None = None) -> "RawSocket":
@@ -98,7 +99,8 @@ class RawSocket:
                 opcode, payload = await self.next(within_s)
                 if opcode == Opcode.CLOSE:
                     (code,) = struct.unpack("!H", payload[:2])
-                    self.write(close_bytes(1000))
+                    if not self._ended:
+                        self.write(close_bytes(1000))
             async with asyncio.timeout(within_s):
                 rest = await self._reader.read()
             assert rest == b"", "nothing may follow a close frame"
@@ -106,6 +108,11 @@ class RawSocket:
             pass
         self.abort()
         return code
+
+    def end(self) -> None:
+        """Send nothing more, and read on."""
+        self._writer.write_eof()
+        self._ended = True
 
     def abort(self) -> None:
         self._writer.transport.abort()
