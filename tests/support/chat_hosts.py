@@ -15,6 +15,7 @@ from streamhub.cluster.membership import Membership
 from streamhub.config import Secret, Settings
 from streamhub.domain.cluster import HostEntry
 from streamhub.domain.ids import HOST, HostId, make_id
+from streamhub.domain.limits import Limiter
 from streamhub.persistence.cluster import PostgresClusterStore
 from streamhub.persistence.memory.limits import InMemoryLimiter
 from streamhub.persistence.postgres import Pool, open_pool
@@ -37,6 +38,7 @@ class ChatHost:
         self.id = HostId(make_id(HOST, 1_700_000_000_000, secrets.token_bytes(10)))
         self._settings = settings
         self._pool = pool
+        self.limiter: Limiter = InMemoryLimiter(lambda: time.monotonic_ns() // 1000)
         self.metrics = Metrics()
         self.left: list[str] = []
         self._sites: list[Site] = []
@@ -50,7 +52,7 @@ class ChatHost:
             self.id,
             self._settings,
             pool=self._pool,
-            limiter=InMemoryLimiter(lambda: time.monotonic_ns() // 1000),
+            limiter=self.limiter,
             membership=self.membership,
             metrics=self.metrics,
             auth_secret=AUTH_SECRET,
@@ -97,7 +99,8 @@ class ChatCluster:
     async def start(self, count: int) -> None:
         self.pool = await open_pool(self._url, size=8, application_name="chat test")
         self._stack.push_async_callback(self.pool.close)
-        self.http = await self._stack.enter_async_context(aiohttp.ClientSession())
+        http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        self.http = await self._stack.enter_async_context(http)
         for _ in range(count):
             await self.add()
         await self.publish()
