@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
@@ -37,6 +37,7 @@ from streamhub.transport.admission import Admission
 from streamhub.transport.broadcast import Broadcast
 from streamhub.transport.commands import Commands, Request
 from streamhub.transport.framing import frame, pong
+from streamhub.transport.joined_writes import Flusher, JoinedWriter
 from streamhub.transport.problems import problem_of
 from streamhub.transport.upgraded import UpgradedResponse
 
@@ -90,13 +91,14 @@ class Lobby:
     max_frame_bytes: int
     pause_bytes: int
     paused_limit_s: float
+    flusher: Flusher = field(default_factory=Flusher)
 
 
-class ClientSocket:
+class ClientSocket(JoinedWriter):
     """Reads a client's frames, does what the connection machine says, writes what comes back.
 
-    It is the `Socket` of its session. Writing goes straight to the transport, which joins the
-    writes of one loop pass; nothing is queued here.
+    It is the `Socket` of its session. What one loop pass writes goes to the transport at its end;
+    nothing is queued for longer.
     """
 
     __slots__ = (
@@ -108,7 +110,6 @@ class ClientSocket:
         "_session",
         "_tasks",
         "_told_expiring",
-        "_transport",
         "_writer",
         "caller",
         "id",
@@ -119,11 +120,12 @@ class ClientSocket:
         self, lobby: Lobby, codec: Codec, request: web.Request, response: UpgradedResponse
     ) -> None:
         assert request.transport is not None  # noqa: S101 - prepared just now
+        super().__init__(request.transport, lobby.flusher)
         self._lobby = lobby
         self._codec = codec
         self._response = response
-        self._transport = request.transport
         self._writer = request.writer
+        response.before_leaving = self.finish
         self._session: Session | None = None
         self._tasks: set[asyncio.Task[Any]] | None = None
         self._expires_ms: int | None = None
@@ -200,7 +202,7 @@ class ClientSocket:
         if isinstance(action, Close):
             return action
         if action is not None and message.type is WSMsgType.PING:
-            self._write(pong(message.data))
+            self.write(pong(message.data))
         return None
 
     async def _hold_back(self) -> None:
@@ -405,18 +407,11 @@ class ClientSocket:
     # -- writing: the Socket of the session -------------------------------------------------
 
     def _send(self, message: frames.ServerFrame) -> None:
-        self._write(frame(self._codec.encode(message), binary=self._codec.binary))
-
-    def _write(self, framed: bytes) -> None:
-        if not (self._response.leaving or self._transport.is_closing()):
-            self._transport.write(framed)
-
-    def unsent_bytes(self) -> int:
-        size: int = self._transport.get_write_buffer_size()
-        return size
+        self.write(frame(self._codec.encode(message), binary=self._codec.binary))
 
     async def drained(self) -> None:
         """Wait for room. Raises SlowReader after `paused_limit_s`, or 10 s without progress."""
+        self.flush()
         if self.unsent_bytes() <= self._lobby.pause_bytes:
             return
         loop = asyncio.get_running_loop()
@@ -432,7 +427,7 @@ class ClientSocket:
                     raise SlowReader from None
 
     def broadcast(self, event: Broadcast) -> None:
-        self._write(event.frame(self._codec))
+        self.write(event.frame(self._codec))
 
     def page(self, channel: ChannelId, changes: Changes) -> None:
         self._send(frames.Event(name="sync.page", body=wire.sync_page(channel, changes)))

@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -25,10 +25,12 @@ _UNWANTED: Final = (
 class UpgradedResponse(web.WebSocketResponse):
     """Answers a close with its own code, and hands out pings and pongs, which count as frames.
 
-    `leaving` is set once a close frame was sent: nothing may be written after it.
+    `leaving` is set once a close frame was sent: nothing may be written after it. What must go
+    out ahead of it is written by `before_leaving`.
     """
 
     leaving = False
+    before_leaving: Callable[[], None] | None = None
 
     def __init__(self, *, protocols: Iterable[str] = (), max_message_bytes: int) -> None:
         super().__init__(
@@ -43,19 +45,24 @@ class UpgradedResponse(web.WebSocketResponse):
         """The next message, in the order they came; CLOSE, CLOSED, CLOSING and ERROR end it."""
         message = await super().receive(timeout)
         if message.type is WSMsgType.CLOSE:
-            self.leaving = True
+            self._leave()
             await super().close(code=_answer_to(message.data), drain=False)
         return message
 
     async def close(self, *, code: int = 1000, message: bytes = b"", drain: bool = True) -> bool:
         if self.leaving:
             return False
-        self.leaving = True
+        self._leave()
         if code == WSCloseCode.MESSAGE_TOO_BIG:
             code, message = CloseCode.FRAME_TOO_BIG, reason(CloseCode.FRAME_TOO_BIG).encode()
         if code in _UNWANTED:
             return await self._refuse(code, message)
         return await super().close(code=code, message=message, drain=drain)
+
+    def _leave(self) -> None:
+        if self.before_leaving is not None:
+            self.before_leaving()
+        self.leaving = True
 
     async def _refuse(self, code: int, message: bytes) -> bool:
         """Say what was wrong, and hear the client out for a moment, unless it is a flood.
