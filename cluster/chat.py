@@ -78,6 +78,7 @@ class Chat:
         auth_secret: Secret,
         cluster_secret: Secret,
         epoch: int,
+        rules: Rules | None = None,
     ) -> None:
         clock = SystemClock()
         self._membership = membership
@@ -130,7 +131,8 @@ class Chat:
         )
         edge = settings.edge
         lobby = Lobby(
-            rules=Rules(heartbeat_ms=edge.heartbeat_ms, auth_timeout_ms=edge.auth_timeout_ms),
+            rules=rules
+            or Rules(heartbeat_ms=edge.heartbeat_ms, auth_timeout_ms=edge.auth_timeout_ms),
             gate=self.gate,
             store=self._store,
             commands=commands,
