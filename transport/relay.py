@@ -268,8 +268,7 @@ class Relay:
             task.add_done_callback(self._lookups.discard)
 
     def _inbox_stands(self, topic: _Topic) -> None:
-        if topic.state == "held":
-            return
+        """Said of one that was held, too: its owner had forgotten us, as only a digest shows."""
         topic.state = "held"
         for session in tuple(topic.live):
             session.inbox_stands()

@@ -54,7 +54,7 @@ async def turns(count: int = 5) -> None:
         await asyncio.sleep(0)
 
 
-# -- deciding and performing ----------------------------------------------------------------------
+# -- deciding and performing  ------------------------------------------------------------
 
 
 @simulated
@@ -208,7 +208,7 @@ async def test_a_port_that_fails_drops_the_actor_and_stops_nobody_else() -> None
     assert (first, second) == ([UNKNOWN], [Done()])
 
 
-# -- mailboxes ------------------------------------------------------------------------------------
+# -- mailboxes  ------------------------------------------------------------
 
 
 @simulated
@@ -281,7 +281,7 @@ async def test_a_kind_that_is_not_known_does_not_exist() -> None:
     assert answers == [NOT_FOUND]
 
 
-# -- coming to life -------------------------------------------------------------------------------
+# -- coming to life  ------------------------------------------------------------
 
 
 @simulated
@@ -348,7 +348,7 @@ async def test_an_id_that_does_not_exist_leaves_nothing() -> None:
     assert len(host.system) == 0
 
 
-# -- ends -----------------------------------------------------------------------------------------
+# -- ends  ------------------------------------------------------------
 
 
 @simulated
@@ -427,7 +427,7 @@ async def test_closing_answers_what_is_owed() -> None:
     assert host.ask("a", said("ok")) == [AWAY]
 
 
-# -- views and other hosts ------------------------------------------------------------------------
+# -- views and other hosts  ------------------------------------------------------------
 
 
 @simulated

@@ -1,0 +1,397 @@
+"""The channel's owner: nothing before the commit, answers before news, keys for ever."""
+
+from typing import Any
+
+import pytest
+from support.actor_bench import HERE
+
+from streamhub.actors.channel import ChannelActor
+from streamhub.actors.context import Token
+from streamhub.actors.ring import RingBudget
+from streamhub.domain.channels import (
+    Change,
+    Channel,
+    Committed,
+    Draft,
+    Head,
+    Hint,
+    JoinDraft,
+    LeaveDraft,
+    Loaded,
+    Member,
+    MembersJoined,
+    MembersLeft,
+    Message,
+    MessageCreated,
+    MessageDraft,
+    NotStored,
+    Repeated,
+    Visibility,
+)
+from streamhub.domain.errors import Refused
+from streamhub.domain.ids import ChannelId, UserId
+from streamhub.domain.messages import (
+    MOVED,
+    UNKNOWN,
+    AddMembers,
+    Answer,
+    MembersChanged,
+    Post,
+    Problem,
+    Receipt,
+    RemoveMembers,
+    TakeHint,
+    Typing,
+    TypingStarted,
+    inbox_actor,
+)
+
+ALICE, BOB, CAROL = UserId("us_alice"), UserId("us_bob"), UserId("us_carol")
+GENERAL = ChannelId("ch_general")
+TOPIC = f"channel:{GENERAL}"
+
+
+class Stage:
+    """A channel actor whose effects are written down, in order, as they would be performed."""
+
+    def __init__(self, *members: UserId, visibility: Visibility = "public") -> None:
+        self.budget = RingBudget()
+        self.done: list[tuple[Any, ...]] = []
+        self.stores: list[tuple[Draft, Any, Any]] = []
+        self.tokens = 0
+        self.head = Head(term=3, rev=10, seq=5, nth=5)
+        channel = Channel(
+            id=GENERAL,
+            kind="channel",
+            visibility=visibility,
+            created_by=ALICE,
+            created_at=0,
+            rev=1,
+        )
+        self.loaded = Loaded(
+            channel=channel,
+            head=self.head,
+            members=tuple(
+                Member(user=user, role="owner" if user == ALICE else "member", joined_at=0, rev=1)
+                for user in members
+            ),
+        )
+        self.actor = ChannelActor(self.loaded, self.budget)
+
+    def send(self, message: Any) -> None:
+        self.actor.handle(message, self)
+
+    def refused(self, message: Any) -> tuple[str, str]:
+        with pytest.raises(Refused) as caught:
+            self.send(message)
+        return caught.value.code, caught.value.detail
+
+    def commit(self, *, hints: tuple[Hint, ...] = ()) -> Change:
+        """The oldest draft is committed."""
+        draft, then, _ = self.stores.pop(0)
+        counts = isinstance(draft, MessageDraft)
+        self.head = Head(
+            term=draft.term,
+            rev=self.head.rev + 1,
+            seq=self.head.seq + counts,
+            nth=self.head.nth + counts,
+        )
+        change = changed(draft, self.head)
+        then(Committed(change=change, head=self.head, hints=hints), self)
+        return change
+
+    def fail(self, failure: NotStored) -> None:
+        self.stores.pop(0)[2](failure, self)
+
+    def answers(self) -> list[Answer]:
+        return [what[-1] for what in self.done if what[0] in ("reply", "answer")]
+
+    # -- the context --------------------------------------------------------------------------
+
+    now_ms = 1_000
+
+    def new_id(self, prefix: str) -> str:
+        self.tokens += 1
+        return f"{prefix}_{self.tokens}"
+
+    def reply(self, answer: Answer) -> None:
+        self.done.append(("reply", answer))
+
+    def take_reply(self) -> Token:
+        self.tokens += 1
+        return Token(HERE, self.tokens)
+
+    def answer(self, token: Token, answer: Answer) -> None:
+        self.done.append(("answer", token, answer))
+
+    def tell(self, to: Any, message: Any) -> None:
+        self.done.append(("tell", to, message))
+
+    def publish(self, event: Any, term: int = 0) -> None:
+        self.done.append(("publish", event, term))
+
+    def store(self, draft: Draft, then: Any, failed: Any) -> None:
+        self.stores.append((draft, then, failed))
+
+    def drop(self) -> None:
+        self.done.append(("drop",))
+
+    def ask(self, *args: Any) -> None:
+        raise AssertionError("a channel asks nobody")
+
+    run = timer = ask
+
+
+def changed(draft: Draft, head: Head) -> Change:
+    if isinstance(draft, MessageDraft):
+        message = Message(
+            id=draft.id,
+            channel=GENERAL,
+            seq=head.seq,
+            nth=head.nth,
+            rev=head.rev,
+            author=draft.author,
+            text=draft.text,
+            created_at=draft.created_at,
+        )
+        return MessageCreated(channel=GENERAL, rev=head.rev, message=message, key=draft.key)
+    joined = isinstance(draft, JoinDraft)
+    members = tuple(
+        Member(
+            user=user,
+            role="member",
+            joined_at=0,
+            rev=head.rev,
+            left_at=None if joined else draft.at,
+        )
+        for user in draft.users
+    )
+    kind = MembersJoined if joined else MembersLeft
+    return kind(channel=GENERAL, rev=head.rev, members=members)
+
+
+def post(text: str = "hi", *, by: UserId = ALICE, key: str = "k", digest: bytes = b"1") -> Post:
+    return Post(author=by, key=key, digest=digest, text=text)
+
+
+# -- posting  ------------------------------------------------------------
+
+
+def test_nothing_is_seen_before_the_commit() -> None:
+    stage = Stage(ALICE)
+    stage.send(post())
+    assert stage.done == []
+    assert stage.actor.standing(TOPIC, 10).rev == 10
+    stage.commit()
+    assert stage.actor.standing(TOPIC, 10).rev == 11
+
+
+def test_the_answer_comes_before_the_news_and_has_the_numbers_of_the_commit() -> None:
+    stage = Stage(ALICE)
+    stage.send(post())
+    change = stage.commit()
+    [answer, news] = stage.done
+    assert answer[0] == "answer"
+    assert isinstance(answer[2], Receipt)
+    assert (answer[2].seq, answer[2].nth, answer[2].rev) == (6, 6, 11)
+    assert news == ("publish", change, 3)
+
+
+def test_the_same_key_while_the_first_is_stored_waits_for_it() -> None:
+    stage = Stage(ALICE)
+    stage.send(post())
+    stage.send(post())
+    assert len(stage.stores) == 1
+    stage.commit()
+    first, second = stage.answers()
+    assert first == second
+    assert isinstance(first, Receipt)
+
+
+def test_the_same_key_later_gets_the_first_answer_again() -> None:
+    stage = Stage(ALICE)
+    stage.send(post())
+    stage.commit()
+    stage.send(post())
+    assert stage.stores == []
+    first, again = stage.answers()
+    assert first == again
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_the_same_key_for_another_body_is_refused(committed: bool) -> None:
+    stage = Stage(ALICE)
+    stage.send(post())
+    if committed:
+        stage.commit()
+    assert stage.refused(post("other", digest=b"2"))[0] == "key_reused"
+
+
+def test_a_key_is_its_authors() -> None:
+    stage = Stage(ALICE, BOB)
+    stage.send(post())
+    stage.send(post(by=BOB, digest=b"2"))
+    assert len(stage.stores) == 2
+
+
+@pytest.mark.parametrize(("digest", "code"), [(b"1", None), (b"2", "key_reused")])
+def test_a_key_that_only_the_store_remembers_gives_the_first_message(
+    digest: bytes, code: str | None
+) -> None:
+    stage = Stage(ALICE)
+    stage.send(post(digest=digest))
+    draft, then, _ = stage.stores.pop()
+    first = changed(draft, Head(term=1, rev=4, seq=2, nth=2))
+    assert isinstance(first, MessageCreated)
+    then(Repeated(message=first.message, digest=b"1"), stage)
+    [answer] = stage.answers()
+    assert getattr(answer, "code", None) == code
+    assert stage.actor.standing(TOPIC, 10).rev == 10, "nothing new was committed"
+    assert [what for what in stage.done if what[0] == "publish"] == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "dropped"),
+    [
+        ("stale", "moved", True),
+        ("unknown", "unknown", True),
+        ("unavailable", "unavailable", False),
+        ("refused", "bad_request", False),
+    ],
+)
+def test_what_was_not_stored_is_answered_and_may_be_sent_again(
+    reason: Any, code: str, dropped: bool
+) -> None:
+    stage = Stage(ALICE)
+    stage.send(post())
+    stage.fail(NotStored(reason=reason))
+    [answer] = stage.answers()
+    assert isinstance(answer, Problem)
+    assert answer.code == code
+    assert (("drop",) in stage.done) is dropped
+    stage.send(post())
+    assert len(stage.stores) == 1
+
+
+def test_what_is_answered_without_a_commit_says_so() -> None:
+    assert (MOVED.again, UNKNOWN.again) == (True, True)
+
+
+# -- rights  ------------------------------------------------------------
+
+
+def test_to_a_stranger_a_private_channel_is_none() -> None:
+    stage = Stage(ALICE, visibility="private")
+    commands = [
+        post(by=CAROL),
+        AddMembers(by=CAROL, users=(CAROL,)),
+        AddMembers(by=CAROL, users=(BOB,)),
+        RemoveMembers(by=CAROL, users=(ALICE,)),
+        Typing(user=CAROL),
+    ]
+    refusals = {stage.refused(command) for command in commands}
+    assert len(refusals) == 1
+    assert next(iter(refusals))[0] == "not_found"
+    assert stage.done == []
+
+
+def test_a_member_is_one_from_the_commit_on() -> None:
+    stage = Stage(ALICE)
+    stage.send(AddMembers(by=BOB, users=(BOB,)))
+    assert stage.refused(post(by=BOB))[0] == "not_a_member"
+    change = stage.commit()
+    [answer, news] = stage.done
+    assert answer[2] == MembersChanged(rev=11, members=change.members)  # type: ignore[union-attr]
+    assert news == ("publish", change, 3)
+    stage.send(post(by=BOB))
+
+
+def test_who_was_removed_posts_no_more() -> None:
+    stage = Stage(ALICE, BOB)
+    stage.send(RemoveMembers(by=ALICE, users=(BOB,)))
+    stage.commit()
+    assert stage.refused(post(by=BOB))[0] == "not_a_member"
+
+
+def test_a_member_does_not_remove_an_owner() -> None:
+    stage = Stage(ALICE, BOB)
+    assert stage.refused(RemoveMembers(by=BOB, users=(ALICE,)))[0] == "forbidden"
+
+
+def test_what_needs_no_change_is_answered_at_once() -> None:
+    stage = Stage(ALICE, BOB)
+    stage.send(AddMembers(by=ALICE, users=(BOB,)))
+    stage.send(RemoveMembers(by=ALICE, users=(CAROL,)))
+    assert stage.answers() == [MembersChanged(rev=10, members=())] * 2
+    assert stage.stores == []
+
+
+def test_each_user_is_named_once_in_a_draft() -> None:
+    stage = Stage(ALICE, BOB)
+    stage.send(AddMembers(by=ALICE, users=(CAROL, CAROL, BOB)))
+    stage.send(RemoveMembers(by=ALICE, users=(BOB, BOB)))
+    joins, leaves = (draft for draft, _, _ in stage.stores)
+    assert isinstance(joins, JoinDraft)
+    assert isinstance(leaves, LeaveDraft)
+    assert (joins.users, leaves.users) == ((CAROL,), (BOB,))
+
+
+@pytest.mark.parametrize(("visibility", "floor"), [("public", 0), ("private", None)])
+def test_the_history_of_a_private_channel_begins_with_joining(
+    visibility: Visibility, floor: int | None
+) -> None:
+    stage = Stage(ALICE, visibility=visibility)
+    stage.send(AddMembers(by=ALICE, users=(BOB,)))
+    draft = stage.stores[0][0]
+    assert isinstance(draft, JoinDraft)
+    assert draft.floor_seq == floor
+
+
+def test_a_join_that_another_made_meanwhile_changes_nothing() -> None:
+    stage = Stage(ALICE)
+    stage.send(AddMembers(by=BOB, users=(BOB,)))
+    _, then, _ = stage.stores.pop()
+    nothing = MembersJoined(channel=GENERAL, rev=10, members=())
+    then(Committed(change=nothing, head=stage.head), stage)
+    assert stage.answers() == [MembersChanged(rev=10, members=())]
+    assert len(stage.done) == 1
+
+
+# -- what else it tells  ------------------------------------------------------------
+
+
+def test_hints_are_told_after_the_news() -> None:
+    stage = Stage(ALICE, BOB)
+    hint = Hint(number=1, user=BOB, kind="mentioned", channel=GENERAL)
+    stage.send(post("hi @bob"))
+    stage.commit(hints=(hint,))
+    assert [what[0] for what in stage.done] == ["answer", "publish", "tell"]
+    assert stage.done[2] == ("tell", inbox_actor(BOB), TakeHint(hint=hint))
+
+
+def test_typing_is_passed_on() -> None:
+    stage = Stage(ALICE)
+    stage.send(Typing(user=ALICE))
+    assert stage.done == [("publish", TypingStarted(channel=GENERAL, user=ALICE), 0)]
+
+
+def test_it_stands_where_it_was_loaded_and_gives_what_came_since() -> None:
+    stage = Stage(ALICE)
+    assert stage.actor.standing(TOPIC, 10).changes == ()
+    assert stage.actor.standing(TOPIC, 9).changes is None
+    changes = []
+    for key in ("1", "2", "3"):
+        stage.send(post(key=key))
+        changes.append(stage.commit())
+    standing = stage.actor.standing(TOPIC, 11)
+    assert (standing.term, standing.rev, standing.changes) == (3, 13, tuple(changes[1:]))
+    assert stage.actor.standing(TOPIC, 14).changes is None, "it never was there"
+
+
+def test_closed_it_gives_its_memory_back() -> None:
+    stage = Stage(ALICE)
+    stage.send(post())
+    stage.commit()
+    assert stage.budget.used_bytes > 0
+    stage.actor.closed()
+    assert stage.budget.used_bytes == 0
