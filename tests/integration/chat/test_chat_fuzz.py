@@ -290,3 +290,30 @@ async def test_a_million_pings_are_a_flood(hostile: Hostile, ping: bytes) -> Non
         socket.write(pings)
         assert await closed == CloseCode.RATE_LIMITED
     assert _rss_bytes() - before < 2 * len(pings) + RSS_GROWTH_BYTES
+
+
+async def test_who_does_not_read_the_answers_is_not_heard(
+    cluster: ChatCluster, hostile: Hostile
+) -> None:
+    _, channel = await hostile.user.rest(
+        "POST", "/v1/channels", {"name": "long", "visibility": "private"}
+    )
+    for _ in range(50):
+        path = f"/v1/channels/{channel['id']}/messages"
+        await hostile.user.rest("POST", path, {"text": "x" * 15_000})
+    history = frames.MessageHistory(channel=channel["id"], limit=50)
+    asked, peak = 50, 0
+    async with hostile.socket(MSGPACK) as socket:
+        (served,) = cluster.hosts[0].chat.sockets
+        for i in range(1, asked + 1):
+            command = frames.Command(name="message.history", i=i, body=history)
+            socket.write(frame_bytes(Opcode.BINARY, MSGPACK.encode(command)))
+            await asyncio.sleep(0.06)  # below the rate limit
+            peak = max(peak, served.unsent_bytes())
+        assert peak < 3 * 50 * 15_000  # of 37 MB
+        waiting = set(range(1, asked + 1))
+        while waiting:
+            answer = MSGPACK.decode_server(await _data(socket))
+            if isinstance(answer, frames.Reply):
+                assert answer.problem is None
+                waiting.remove(answer.i)
