@@ -35,13 +35,17 @@ class InboxActor:
 
     What it publishes is absolute state read from rows, in the order it was read: it may come twice
     or get lost, but never an older one after a newer. What arrives while the store is at work is
-    done together by the next turn. A hint is forgotten only after its rows were published.
+    done together by the next turn. A hint is forgotten only after its rows were published, to
+    all who listen: not by an owner that an unread view has replaced. `view` is the version read.
     """
 
-    def __init__(self, user: UserId, store: ChannelStore, outbox: Outbox) -> None:
+    def __init__(
+        self, user: UserId, store: ChannelStore, outbox: Outbox, view: Callable[[], int]
+    ) -> None:
         self._user = user
         self._store = store
         self._outbox = outbox
+        self._view = view
         self._marks: dict[ChannelId, int] = {}
         self._waiting: list[tuple[ChannelId, Token]] = []
         self._hints: dict[int, Hint] = {}
@@ -114,7 +118,8 @@ class InboxActor:
     def _forget(self, hints: Sequence[Hint], ctx: Context) -> None:
         numbers = [hint.number for hint in hints if hint.number]
         if numbers:
-            ctx.run(lambda: self._outbox.taken(numbers), _ignore, _ignore)
+            view = self._view()
+            ctx.run(lambda: self._outbox.taken(numbers, view), _ignore, _ignore)
 
     _handlers: Final[dict[type, Callable[["InboxActor", Any, Context], None]]] = {
         MarkRead: on_mark_read,

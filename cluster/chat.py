@@ -195,7 +195,7 @@ class Chat:
             return ChannelActor(loaded, budget)
 
         def make_inbox(user: UserId) -> InboxActor:
-            return InboxActor(user, self._store, self._outbox)
+            return InboxActor(user, self._store, self._outbox, lambda: self._membership.version)
 
         async def load_inbox(key: str) -> UserId:
             return UserId(key)

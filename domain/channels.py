@@ -385,6 +385,7 @@ class Outbox(Protocol):
         """Hints that waited that long, oldest first."""
         ...
 
-    async def taken(self, numbers: Sequence[int]) -> None:
-        """Forget these."""
+    async def taken(self, numbers: Sequence[int], view: int) -> None:
+        """Forget these, unless the view is newer than that version: then another host may be
+        asked for the inbox, and those who listen there did not hear of it."""
         ...

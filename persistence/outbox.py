@@ -12,7 +12,10 @@ _DUE: Final = """
     ORDER BY number
     LIMIT $2
 """
-_TAKEN: Final = "DELETE FROM outbox WHERE number = ANY ($1::bigint[])"
+_TAKEN: Final = """
+    DELETE FROM outbox
+    WHERE number = ANY ($1::bigint[]) AND $2 >= (SELECT version FROM cluster_view)
+"""
 
 
 class PostgresOutbox:
@@ -28,6 +31,6 @@ class PostgresOutbox:
             for number, user, kind, channel in rows
         )
 
-    async def taken(self, numbers: Sequence[int]) -> None:
+    async def taken(self, numbers: Sequence[int], view: int) -> None:
         if numbers:
-            await self._pool.execute(_TAKEN, list(numbers))
+            await self._pool.execute(_TAKEN, list(numbers), view)

@@ -17,6 +17,8 @@ class InMemoryOutbox:
         due = (hint for hint, written_at in self._tables.outbox.values() if written_at <= latest)
         return tuple(sorted(due, key=lambda hint: hint.number)[:limit])
 
-    async def taken(self, numbers: Sequence[int]) -> None:
+    async def taken(self, numbers: Sequence[int], view: int) -> None:
+        if view < self._tables.view:
+            return
         for number in numbers:
             self._tables.outbox.pop(number, None)

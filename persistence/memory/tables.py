@@ -87,11 +87,13 @@ class ChannelRows(msgspec.Struct, kw_only=True):
 
 
 class Tables:
-    """One database, shared by the stores and journals of every host. `now_ms` dates hints."""
+    """One database, shared by the stores and journals of every host. `now_ms` dates hints; `view`
+    is the version of the present view."""
 
     def __init__(self, now_ms: Callable[[], int] = lambda: 0) -> None:
         self._now_ms = now_ms
         self._last_hint = 0
+        self.view = 0
         self.channels: dict[ChannelId, ChannelRows] = {}
         self.created: dict[tuple[UserId, str], ChannelId] = {}
         self.messages: dict[MessageId, ChannelId] = {}

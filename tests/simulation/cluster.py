@@ -72,7 +72,7 @@ class SimulatedCluster:
     def publish(self, *, told: bool = True) -> None:
         """The next version of the view: the hosts there are. Those not told read it in time."""
         present = tuple(sorted(host for host in self.hosts if host not in self._excluded))
-        self._view = SimulatedView(self._view.version + 1, present)
+        self._set_view(present)
         self.note(f"view {self._view.version}: {' '.join(self._view.hosts)}")
         if told:
             for host in self.hosts.values():
@@ -82,8 +82,12 @@ class SimulatedCluster:
         """A view without a host that lives: it goes on until it reads that."""
         self._excluded.add(host.id)
         hosts = tuple(h for h in self._view.hosts if h != host.id)
-        self._view = SimulatedView(self._view.version + 1, hosts)
+        self._set_view(hosts)
         self.note(f"view {self._view.version}: {' '.join(hosts)}, without {host.id}")
+
+    def _set_view(self, hosts: tuple[HostId, ...]) -> None:
+        self._view = SimulatedView(self._view.version + 1, hosts)
+        self.database.tables.view = self._view.version
 
     def kill(self, host: SimulatedHost) -> None:
         """SIGKILL. The view still has it."""

@@ -157,8 +157,8 @@ class SimulatedOutbox(InMemoryOutbox):
     async def due(self, older_than_ms: int, limit: int) -> tuple[Hint, ...]:
         return await self._database.ask(lambda: InMemoryOutbox.due(self, older_than_ms, limit))
 
-    async def taken(self, numbers: Sequence[int]) -> None:
-        await self._database.ask(lambda: InMemoryOutbox.taken(self, numbers))
+    async def taken(self, numbers: Sequence[int], view: int) -> None:
+        await self._database.ask(lambda: InMemoryOutbox.taken(self, numbers, view))
 
 
 class SimulatedJournal(InMemoryJournal):

@@ -243,7 +243,7 @@ class SimulatedHost:
             ),
             "inbox": Kind(
                 load_inbox,
-                lambda user: InboxActor(user, self.store, self._outbox),
+                lambda user: InboxActor(user, self.store, self._outbox, lambda: self.version),
                 _INBOX_IDLE_S,
             ),
         }

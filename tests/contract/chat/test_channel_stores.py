@@ -10,6 +10,8 @@ from streamhub.domain.channels import Channel, Member, Message, ReadMarker
 from streamhub.domain.errors import Refused, TryAgain
 from streamhub.domain.ids import MessageId, UserId
 
+NEVER_A_VIEW, NEWEST_VIEW = -1, 2**62
+
 
 def new_channel(chat: ChatStores, creator: UserId) -> Channel:
     return Channel(
@@ -332,8 +334,10 @@ async def test_hints_wait_in_the_outbox_until_they_are_taken(chat: ChatStores) -
     assert numbers == sorted(numbers)
     assert hint not in await chat.outbox.due(60_000, 10_000)
     assert len(await chat.outbox.due(0, 1)) == 1
-    await chat.outbox.taken([hint.number, hint.number])
-    await chat.outbox.taken([])
+    await chat.outbox.taken([hint.number], view=NEVER_A_VIEW)
+    assert hint in await chat.outbox.due(0, 10_000), "an outdated owner takes none"
+    await chat.outbox.taken([hint.number, hint.number], view=NEWEST_VIEW)
+    await chat.outbox.taken([], view=NEWEST_VIEW)
     assert hint not in await chat.outbox.due(0, 10_000)
 
 
