@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from streamhub.domain.channels import Changes, Member, Message
+from streamhub.domain.channels import Changes, History, Member, Message
 
 _MESSAGE_BYTES: Final = 250
 _MENTION_BYTES: Final = 90
@@ -43,6 +43,33 @@ def trimmed(changes: Changes, limit_bytes: int) -> Changes:
         members=tuple(m for m in changes.members if m.rev <= to),
         channel=changes.channel if changes.channel and changes.channel.rev <= to else None,
         more=True,
+    )
+
+
+def fitting(page: History, limit_bytes: int, *, after: int | None, around: int | None) -> History:
+    """The part of a page of about `limit_bytes`, at least one message: what is nearest to where
+    the reader asked for, which is the end unless it asked for `after` or `around`."""
+    messages = page.messages
+    if after is not None:
+        nearest = list(messages)
+    elif around is not None:
+        nearest = sorted(messages, key=lambda message: abs(message.seq - around))
+    else:
+        nearest = list(reversed(messages))
+    size, count = 0, 0
+    for message in nearest:
+        size += _size_bytes(message)
+        if size > limit_bytes and count:
+            break
+        count += 1
+    if count == len(messages):
+        return page
+    kept = tuple(sorted(nearest[:count], key=lambda message: message.seq))
+    return History(
+        messages=kept,
+        has_before=page.has_before or kept[0] is not messages[0],
+        has_after=page.has_after or kept[-1] is not messages[-1],
+        rev=page.rev,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from streamhub.domain.channels import Changes, Channel, ChannelStore, Hint, Mention
+from streamhub.domain.channels import Changes, Channel, ChannelStore, Hint, History, Mention
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import CHANNEL, RANDOM_BYTES, ChannelId, MessageId, UserId, make_id
 from streamhub.domain.membership import MAX_CHANNELS_PER_USER
@@ -32,7 +32,7 @@ from streamhub.domain.messages import (
 )
 from streamhub.domain.people import People
 from streamhub.domain.replies import ReplyStore
-from streamhub.domain.sync import reset_to, trimmed
+from streamhub.domain.sync import fitting, reset_to, trimmed
 from streamhub.protocol import frames
 from streamhub.protocol.codec import body_digest
 from streamhub.transport import wire
@@ -40,6 +40,9 @@ from streamhub.transport.asking import Asking
 
 SYNC_CHANGES: Final = 100
 SYNC_BYTES: Final = 64 * 1024
+HISTORY_BYTES: Final = 256 * 1024
+"""Of text in UTF-8; JSON's escapes at most double it, so a page fits a frame."""
+
 _KEY_BYTES: Final = 12
 
 
@@ -238,7 +241,9 @@ class Commands:
             around=body.around,
             limit=body.limit,
         )
-        return wire.history(_found(page, "channel"))
+        found: History = _found(page, "channel")
+        fits = fitting(found, HISTORY_BYTES, after=body.after, around=body.around)
+        return wire.history(fits)
 
     async def _typing(self, user: UserId, body: frames.TypingStart, key: str) -> frames.Outgoing:
         self._asking.tell(channel_actor(ChannelId(body.channel)), Typing(user=user))
