@@ -95,6 +95,7 @@ class SessionActor:
         "_relay",
         "_socket",
         "_store",
+        "_unsure",
         "id",
         "user",
     )
@@ -123,6 +124,7 @@ class SessionActor:
         self._checking: asyncio.Task[None] | None = None
         self._heard: asyncio.Event | None = None
         self._early: list[Broadcast] | None = None
+        self._unsure = False
         self._closed = False
 
     @property
@@ -287,14 +289,17 @@ class SessionActor:
             self._behind = self._behind or None
 
     def _check(self) -> None:
+        self._unsure = True  # what is being read at the moment may be older
         if self._checking is None and not self._closed:
             self._checking = asyncio.ensure_future(self._compare())
 
     async def _compare(self) -> None:
         """Compare the channels followed with those the user has, until they are the same."""
         try:
-            while not await self._reconciled():
-                pass
+            while self._unsure:
+                self._unsure = False
+                if not await self._reconciled():
+                    self._unsure = True
         finally:
             self._checking = None
 
