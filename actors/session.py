@@ -355,7 +355,7 @@ class SessionActor:
             self._socket.passing(ChannelRemoved(channel=channel))
             self._check()  # back already, perhaps
             return
-        if (rev := reset_to(changes)) is not None:
+        if (rev := reset_to(changes, self.user)) is not None:
             position, more = rev, False
             self._socket.reset(channel, position)
         else:

@@ -5,6 +5,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from streamhub.domain.channels import Changes, History, Member, Message
+from streamhub.domain.ids import UserId
 
 _MESSAGE_BYTES: Final = 250
 _MENTION_BYTES: Final = 90
@@ -16,12 +17,16 @@ RESET_AFTER: Final = 5000
 """Changes behind from which paging by history is cheaper than replaying."""
 
 
-def reset_to(changes: Changes) -> int | None:
+def reset_to(changes: Changes, reader: UserId) -> int | None:
     """The rev from which a reader must begin anew: it lacks too much, or holds what never was
-    (a restored backup). None: a page will do."""
-    if changes.behind > RESET_AFTER:
-        return changes.since + changes.behind
-    return changes.to if changes.to < changes.since else None
+    (a restored backup), or what is not for it (it left and came back, with a later floor). None:
+    a page will do."""
+    if changes.to < changes.since:
+        return changes.to
+    came_back = changes.since > 0 and any(
+        member.user == reader and member.floor_seq > 0 for member in changes.members
+    )
+    return changes.since + changes.behind if came_back or changes.behind > RESET_AFTER else None
 
 
 def trimmed(changes: Changes, limit_bytes: int) -> Changes:

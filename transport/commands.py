@@ -167,7 +167,7 @@ class Commands:
         channel = ChannelId(body.channel)
         found = await self._store.changes(channel, user, body.rev, SYNC_CHANGES)
         changes: Changes = _found(found, "channel")
-        if (head := reset_to(changes)) is not None:
+        if (head := reset_to(changes, user)) is not None:
             return frames.SyncPage(
                 channel=channel,
                 from_rev=body.rev,

@@ -23,8 +23,7 @@ from streamhub.domain.channels import (
     Outcome,
     Repeated,
 )
-from streamhub.domain.envelopes import Changed
-from streamhub.domain.ids import MESSAGE, HostId, MessageId
+from streamhub.domain.ids import MESSAGE, MessageId
 from streamhub.domain.membership import check_may_post
 from streamhub.domain.messages import Post, Receipt
 from streamhub.persistence.memory import commits
@@ -48,15 +47,6 @@ class _NoDigest(Relay):
 
     def _send_digests(self) -> None:
         pass
-
-
-class _NoGap(Relay):
-    """It takes the next event for the next change."""
-
-    def on_changed(self, sender: HostId, changed: Changed) -> None:
-        topic = self._topics.get(changed.topic)
-        if topic is not None and changed.change.rev > topic.rev:
-            self._fan_out(topic, changed.change)
 
 
 class _KeepsRemoved(Relay):
@@ -148,7 +138,6 @@ def _made(relay: type[Relay]) -> Callable[[Directory, Switch, ChannelStore], Rel
 
 PLANTS: Final[Mapping[str, Plant]] = {
     "no digest": Plant(Parts(relay=_made(_NoDigest)), "holds", 400),
-    "no gap check": Plant(Parts(relay=_made(_NoGap)), "for who holds", 400),
     "removed members stay": Plant(Parts(relay=_made(_KeepsRemoved)), "which is not its own", 400),
     "two batches in flight": Plant(Parts(journal=_TwoInFlight), "", 400),
     "newest first": Plant(Parts(journal=_LastFirst), "overtaken", 400),

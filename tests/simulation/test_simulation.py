@@ -30,7 +30,6 @@ def test_the_schedules_reach_what_they_are_for() -> None:
     assert sum(report.acknowledged for report in reports) > 400
     assert sum(report.seen for report in reports) > 800
     assert sum(report.cuts for report in reports) > 40
-    assert any(report.repairs for report in [*reports, *map(run_seed, range(40, 160))])
     assert all(report.repairs == 0 for report in reports if report.calm)
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from streamhub.domain.channels import Changes, Channel, Member, Mention, Message
 from streamhub.domain.ids import ChannelId, MessageId, UserId
@@ -110,8 +111,24 @@ def test_page_after_page_gives_every_change_once() -> None:
 
 
 def test_who_lacks_too_much_or_holds_what_never_was_begins_anew() -> None:
-    assert reset_to(changes(message(1))) is None
+    assert reset_to(changes(message(1)), ALICE) is None
     far = Changes(since=10, to=110, behind=RESET_AFTER + 1, more=True)
-    assert reset_to(far) == 10 + RESET_AFTER + 1
+    assert reset_to(far, ALICE) == 10 + RESET_AFTER + 1
     rewound = Changes(since=100, to=60, behind=0)
-    assert reset_to(rewound) == 60
+    assert reset_to(rewound, ALICE) == 60
+
+
+@pytest.mark.parametrize(
+    ("since", "floor", "reader", "expected"),
+    [
+        (3, 4, ALICE, 9),
+        (3, 0, ALICE, None),  # all of the history is for it
+        (3, 4, UserId("us_bob"), None),
+        (0, 4, ALICE, None),  # it holds nothing
+    ],
+)
+def test_who_left_and_came_back_begins_anew(
+    since: int, floor: int, reader: UserId, expected: int | None
+) -> None:
+    back = replace(member(7, ALICE), floor_seq=floor)
+    assert reset_to(changes(back, message(8), since=since, to=9), reader) == expected
