@@ -9,6 +9,7 @@ from streamhub.domain.messages import ActorId, Answer, Message, Problem
 
 WITHIN_S: Final = 8.0
 _AGAIN: Final = frozenset({"moved", "unknown", "unavailable", "timeout"})
+_IN_DOUBT: Final = frozenset({"unknown", "timeout"})
 _FIRST_DELAY_S: Final = 0.02
 _MOST_DELAY_S: Final = 1.0
 _ONE_TRY_S: Final = 4.0
@@ -41,19 +42,23 @@ class Asking:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + WITHIN_S
         delay_s = _FIRST_DELAY_S
+        doubt: Problem | None = None
 
         def attempt() -> None:
             within_s = max(0.1, min(_ONE_TRY_S, deadline - loop.time()))
             self._actors.ask(to, message, answered, within_s)
 
         def answered(answer: Answer) -> None:
-            nonlocal delay_s
+            nonlocal delay_s, doubt
             if isinstance(answer, Problem) and answer.code in _AGAIN:
+                if answer.code in _IN_DOUBT:
+                    doubt = answer
                 wait_s = delay_s * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
                 if loop.time() + wait_s < deadline:
                     delay_s = min(_MOST_DELAY_S, delay_s * 2)
                     loop.call_later(wait_s, attempt)
                     return
+                answer = doubt or answer  # what may have been done stays so, whatever came later
             done(answer)
 
         attempt()

@@ -93,6 +93,13 @@ class FaultyCluster(ChatCluster):
         await super().publish()
         self.front.targets = [address_of(host.url) for host in self.hosts]
 
+    async def remove(self, host: ChatHost) -> None:
+        """Stop it, its doors first: clients that come back must find another."""
+        self.front.targets = [address_of(other.url) for other in self.hosts if other is not host]
+        for site in host._sites:
+            site.stop_accepting()
+        await super().remove(host)
+
     def exclude(self, host: FaultyHost) -> None:
         """It goes on running, but will not be in the next view."""
         self.hosts.remove(host)

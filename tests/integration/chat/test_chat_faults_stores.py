@@ -78,6 +78,33 @@ async def test_while_postgresql_is_away_nothing_is_acknowledged_and_sockets_stay
     await reader.hang_up()
 
 
+async def test_what_may_be_stored_is_said_to_be_unknown_though_postgresql_went_away_since(
+    cluster: FaultyCluster,
+) -> None:
+    """Somebody without a key who was told `unavailable` would send it again, and have it twice."""
+    ann = await cluster.user()
+    channel = await room(ann)
+    owner, _ = cluster.owners(channel)
+    socket = await ann.connect(owner)
+    assert (await _send(socket, channel, "before")).problem is None
+    owner.database.answers_flow.clear()
+    send = frames.MessageSend(channel=channel, text="without a key")
+    sending = asyncio.ensure_future(socket.command("message.send", send))
+
+    async def stored() -> bool:
+        return bool(await cluster.pool.fetchval("SELECT count(*) = 2 FROM messages"))
+
+    await until(stored)
+    _databases(cluster, away=True)
+    owner.database.flow()
+    problem = (await sending).problem
+    assert problem is not None
+    assert (problem.code, problem.status) == ("unknown", 504)
+    _databases(cluster, away=False)
+    assert await history(ann, channel) == [(1, "before"), (2, "without a key")]
+    await socket.close()
+
+
 async def test_while_redis_is_away_messages_flow_and_nobody_signs_in(
     servers: EmbeddedUrls, cluster: FaultyCluster
 ) -> None:
