@@ -40,9 +40,9 @@ from streamhub.telemetry import Metrics
 from streamhub.transport import http_auth, http_channels, links
 from streamhub.transport.admission import Admission
 from streamhub.transport.asking import Asking
-from streamhub.transport.client_socket import ClientSocket, Lobby
 from streamhub.transport.commands import Commands
 from streamhub.transport.links import Links
+from streamhub.transport.lobby import Lobby, Socket
 from streamhub.transport.relay import Relay
 from streamhub.transport.websocket import Sockets
 
@@ -209,9 +209,7 @@ class Chat:
             "inbox": Kind(load_inbox, make_inbox, _INBOX_IDLE_S),
         }
 
-    def _make_session(
-        self, session_id: SessionId, user: UserId, socket: ClientSocket
-    ) -> SessionActor:
+    def _make_session(self, session_id: SessionId, user: UserId, socket: Socket) -> SessionActor:
         return SessionActor(
             session_id,
             user,

@@ -4,19 +4,17 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 from aiohttp import WSMessage, WSMsgType, web
 
 from streamhub.domain.accounts import Account
-from streamhub.domain.channels import Changes, ChannelStore, Overview
+from streamhub.domain.channels import Overview
 from streamhub.domain.errors import Refused, SlowReader, StreamHubError, TryAgain
-from streamhub.domain.gate import Gate
 from streamhub.domain.ids import RANDOM_BYTES, SESSION, ChannelId, SessionId, UserId, make_id
-from streamhub.domain.messages import Passing, Problem
+from streamhub.domain.messages import Problem
 from streamhub.domain.tokens import Caller
 from streamhub.protocol import frames
 from streamhub.protocol.close_codes import CloseCode, reason
@@ -27,17 +25,15 @@ from streamhub.protocol.connection import (
     Close,
     Connection,
     Deliver,
-    Rules,
     Send,
 )
 from streamhub.protocol.scalars import MAX_INT
 from streamhub.protocol.states import State
 from streamhub.transport import wire
-from streamhub.transport.admission import Admission
-from streamhub.transport.broadcast import Broadcast
-from streamhub.transport.commands import Commands, Request
-from streamhub.transport.framing import frame, pong
-from streamhub.transport.joined_writes import Flusher, JoinedWriter
+from streamhub.transport.client_writer import ClientWriter
+from streamhub.transport.commands import Request
+from streamhub.transport.framing import pong
+from streamhub.transport.lobby import Lobby, Session
 from streamhub.transport.problems import problem_of
 from streamhub.transport.upgraded import UpgradedResponse
 
@@ -51,58 +47,18 @@ EXPIRING_MS: Final = 60_000
 KEEP_TRYING_S: Final = 60.0
 """How long a client that could not be let in, since a store is away, is kept waiting."""
 
-_PROGRESS_S: Final = 10.0
 _CLOSE_S: Final = 2.0
 _PING: Final = frames.Ping()
 _LISTEN_S: Final = 3.0
 
 
-class Session(Protocol):
-    """The actor of this client; see `actors.session`."""
-
-    user: UserId
-
-    async def listen(self, within_s: float) -> None: ...
-    def start(
-        self, overviews: Sequence[Overview], since: Mapping[ChannelId, int] | None
-    ) -> None: ...
-    def focus(self, channels: Sequence[ChannelId]) -> None: ...
-    def close(self) -> None: ...
-
-
-class MakeSession(Protocol):
-    """Makes the session of a socket that was let in."""
-
-    def __call__(self, session_id: SessionId, user: UserId, socket: "ClientSocket") -> Session: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lobby:
-    """What all sockets of a host share."""
-
-    rules: Rules
-    gate: Gate
-    store: ChannelStore
-    commands: Commands
-    admission: Admission
-    make_session: MakeSession
-    epoch: int
-    features: tuple[str, ...]
-    max_frame_bytes: int
-    pause_bytes: int
-    paused_limit_s: float
-    flusher: Flusher = field(default_factory=Flusher)
-
-
-class ClientSocket(JoinedWriter):
+class ClientSocket(ClientWriter):
     """Reads a client's frames, does what the connection machine says, writes what comes back.
 
-    It is the `Socket` of its session. What one loop pass writes goes to the transport at its end;
-    nothing is queued for longer.
+    It is the `Socket` of its session.
     """
 
     __slots__ = (
-        "_codec",
         "_expires_ms",
         "_lobby",
         "_machine",
@@ -110,7 +66,6 @@ class ClientSocket(JoinedWriter):
         "_session",
         "_tasks",
         "_told_expiring",
-        "_writer",
         "caller",
         "id",
         "on_open",
@@ -119,12 +74,15 @@ class ClientSocket(JoinedWriter):
     def __init__(
         self, lobby: Lobby, codec: Codec, request: web.Request, response: UpgradedResponse
     ) -> None:
-        assert request.transport is not None  # noqa: S101 - prepared just now
-        super().__init__(request.transport, lobby.flusher)
+        super().__init__(
+            request,
+            codec,
+            lobby.flusher,
+            pause_bytes=lobby.pause_bytes,
+            paused_limit_s=lobby.paused_limit_s,
+        )
         self._lobby = lobby
-        self._codec = codec
         self._response = response
-        self._writer = request.writer
         response.before_leaving = self.finish
         self._session: Session | None = None
         self._tasks: set[asyncio.Task[Any]] | None = None
@@ -135,10 +93,9 @@ class ClientSocket(JoinedWriter):
         self.id = SessionId(
             make_id(SESSION, time.time_ns() // 1_000_000, secrets.token_bytes(RANDOM_BYTES))
         )
-        request.transport.set_write_buffer_limits(high=lobby.pause_bytes)
         wait_ms = lobby.admission.wait_ms(_now_ms())
         self._machine = Connection(lobby.rules, _now_ms(), wait_ms=wait_ms)
-        self._send(
+        self.send(
             frames.Hello(
                 api=frames.API,
                 epoch=lobby.epoch,
@@ -173,7 +130,7 @@ class ClientSocket(JoinedWriter):
                         return
                 if closing:
                     await self._close(closing.code, closing.retry_after_ms)
-                elif self.unsent_bytes() > self._lobby.pause_bytes:
+                elif self.is_behind:
                     await self._hold_back()
         finally:
             self._machine.gone()
@@ -187,7 +144,7 @@ class ClientSocket(JoinedWriter):
             case Deliver(command):
                 self._carry_out(command)
             case Send(answer):
-                self._send(answer)
+                self.send(answer)
             case Authenticate(auth, renewal):
                 self._spawn(self._authenticate(auth, renewal=renewal))
             case Close():
@@ -249,11 +206,11 @@ class ClientSocket(JoinedWriter):
             self._reply(i, result)
 
     def _reply(self, i: int, body: frames.Outgoing) -> None:
-        self._send(frames.Reply(i=i, body=body))
+        self.send(frames.Reply(i=i, body=body))
         self._machine.answered(i)
 
     def _refuse(self, i: int, error: Exception) -> None:
-        self._send(frames.Reply(i=i, problem=problem_of(error, f"{self.id}/{i}")))
+        self.send(frames.Reply(i=i, problem=problem_of(error, f"{self.id}/{i}")))
         self._machine.answered(i)
 
     # -- letting in -------------------------------------------------------------------------
@@ -279,7 +236,7 @@ class ClientSocket(JoinedWriter):
                 session = await self._listening(caller.user)
                 overviews = await self._lobby.store.overviews(caller.user)
             except TryAgain as error:
-                self._send(problem_of(error, self.id))
+                self.send(problem_of(error, self.id))
                 await asyncio.sleep((error.retry_after_ms or 1000) / 1000)
                 continue
             if self._machine.state is State.AUTHENTICATING:
@@ -308,7 +265,7 @@ class ClientSocket(JoinedWriter):
     ) -> None:
         self._hold(caller)
         self._machine.authenticated()
-        self._send(
+        self.send(
             frames.Ready(
                 session=self.id,
                 user=frames.UserObject(id=account.id, handle=account.handle, name=account.name),
@@ -357,11 +314,11 @@ class ClientSocket(JoinedWriter):
         elif left_ms <= EXPIRING_MS and not self._told_expiring:
             self._told_expiring = True
             expiring = frames.AuthExpiring(in_ms=left_ms)
-            self._send(frames.Event(name="auth.expiring", body=expiring))
+            self.send(frames.Event(name="auth.expiring", body=expiring))
 
     def drain(self, after_ms: int) -> None:
         """Ask the client to come back elsewhere after its own delay."""
-        self._send(frames.Drain(after_ms=after_ms))
+        self.send(frames.Drain(after_ms=after_ms))
 
     def end(self, code: CloseCode, retry_after_ms: int | None = None) -> None:
         """Close it without waiting."""
@@ -403,41 +360,6 @@ class ClientSocket(JoinedWriter):
     def _look_at(self, task: asyncio.Task[Any]) -> None:
         if not task.cancelled() and (error := task.exception()):
             log.error("socket.failed", session=self.id, exc_info=error)
-
-    # -- writing: the Socket of the session -------------------------------------------------
-
-    def _send(self, message: frames.ServerFrame) -> None:
-        self.write(frame(self._codec.encode(message), binary=self._codec.binary))
-
-    async def drained(self) -> None:
-        """Wait for room. Raises SlowReader after `paused_limit_s`, or 10 s without progress."""
-        self.flush()
-        if self.unsent_bytes() <= self._lobby.pause_bytes:
-            return
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._lobby.paused_limit_s
-        while True:
-            unsent = self.unsent_bytes()
-            try:
-                async with asyncio.timeout_at(min(deadline, loop.time() + _PROGRESS_S)):
-                    await self._writer.drain()
-                return
-            except TimeoutError:
-                if loop.time() >= deadline or self.unsent_bytes() >= unsent:
-                    raise SlowReader from None
-
-    def broadcast(self, event: Broadcast) -> None:
-        self.write(event.frame(self._codec))
-
-    def page(self, channel: ChannelId, changes: Changes) -> None:
-        self._send(frames.Event(name="sync.page", body=wire.sync_page(channel, changes)))
-
-    def reset(self, channel: ChannelId, rev: int) -> None:
-        body = frames.SyncReset(channel=channel, rev=rev)
-        self._send(frames.Event(name="sync.reset", body=body))
-
-    def passing(self, event: Passing) -> None:
-        self._send(wire.passing_event(event))
 
     def too_slow(self) -> None:
         log.info("session.slow", session=self.id, unsent=self.unsent_bytes())

@@ -13,7 +13,8 @@ from streamhub.domain.errors import Refused, TryAgain
 from streamhub.protocol.close_codes import CloseCode, reason
 from streamhub.protocol.codec import CODECS
 from streamhub.telemetry import Metrics
-from streamhub.transport.client_socket import ClientSocket, Lobby
+from streamhub.transport.client_socket import ClientSocket
+from streamhub.transport.lobby import Lobby
 from streamhub.transport.upgraded import UpgradedResponse
 
 log = structlog.get_logger()
