@@ -43,6 +43,16 @@ class Operator:
     async def stop_a_host(self) -> None:
         await self._signal_a_host("host stopped", signal.SIGSTOP)
 
+    async def kill_the_supervisor(self) -> None:
+        before = self._up.state["supervisor_pid"]
+        async with self._recovery("supervisor killed"):
+            os.kill(before, signal.SIGKILL)
+
+        async def another() -> bool:
+            return bool(self._up.state["supervisor_pid"] != before)
+
+        await until(another, within_s=REPLACED_WITHIN_S)
+
     async def kill_postgresql(self) -> None:
         await self._kill_server("postgres")
 
@@ -101,6 +111,7 @@ class Operator:
 FAULTS: Final[tuple[Callable[[Operator], Awaitable[None]], ...]] = (
     Operator.kill_a_host,
     Operator.kill_postgresql,
+    Operator.kill_the_supervisor,
     Operator.stop_a_host,
     Operator.flush_valkey,
     Operator.kill_valkey,
