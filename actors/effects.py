@@ -103,7 +103,8 @@ class Effects:
 
     def perform(self) -> None:
         self._cell.used_at = asyncio.get_running_loop().time()
-        for effect, arguments in self._effects:
+        effects, self._effects = self._effects, []  # they refer to us: leave no cycle behind
+        for effect, arguments in effects:
             effect(*arguments)
 
     def _claim(self) -> None:
