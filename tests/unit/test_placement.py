@@ -12,7 +12,7 @@ ACTORS = [ActorId("channel", f"ch_{n}") for n in range(400)]
 views = st.lists(st.sets(st.sampled_from(HOSTS)), min_size=1, max_size=8)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(views)
 def test_an_updated_table_equals_one_built_afresh(history: list[set[HostId]]) -> None:
     table = SlotTable()
@@ -22,7 +22,7 @@ def test_an_updated_table_equals_one_built_afresh(history: list[set[HostId]]) ->
     assert [table.owner(a) for a in ACTORS] == [fresh.owner(a) for a in ACTORS]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.sets(st.sampled_from(HOSTS), min_size=2), st.data())
 def test_only_the_slots_of_a_gone_host_move(hosts: set[HostId], data: st.DataObject) -> None:
     gone = data.draw(st.sampled_from(sorted(hosts)))
