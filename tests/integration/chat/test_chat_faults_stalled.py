@@ -15,8 +15,8 @@ from streamhub.persistence.embedded.stack import EmbeddedUrls
 from streamhub.protocol import frames
 from streamhub.transport.client_socket import ClientSocket
 
-READERS = 200
-STALLED = 20
+READERS = 1000
+STALLED = 100
 MESSAGES = 60
 TEXT = "x" * 4_000
 SMALL_BUFFER_BYTES = 8_192
