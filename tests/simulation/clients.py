@@ -256,19 +256,22 @@ class Client:
 
     async def _fetch_history(self, channel: ChannelId) -> None:
         """All that was there before, page by page."""
-        at = 0
-        while (copy := self.copies.get(channel)) and not copy.whole:
+        at, copy = 0, self.copies.get(channel)
+        if copy is None:
+            return
+        beginning = copy.beginning
+        while not copy.whole:
             await self._is_ready.wait()
+            if self.copies.get(channel) is not copy or copy.beginning != beginning:
+                return
             if at >= copy.base:
                 copy.whole = True
                 return
             self.syncs += 1
             page = await self._request(partial(self._sync, channel, at))
             if page is None or isinstance(page, StreamHubError):
-                await asyncio.sleep(0.5)
-            elif page == "gone":
-                return
-            elif self.copies.get(channel) is copy:
+                await asyncio.sleep(0.5)  # not a member at the moment: that may change again
+            elif self.copies.get(channel) is copy and copy.beginning == beginning:
                 copy.take_history(page)
                 at = page.to
 
@@ -277,7 +280,7 @@ class Client:
     ) -> None:
         async def pull() -> None:
             try:
-                reply(await host.store.changes(channel, self.user, since, _SYNC_CHANGES) or "gone")
+                reply(await host.store.changes(channel, self.user, since, _SYNC_CHANGES))
             except StreamHubError as error:
                 reply(error)
 

@@ -23,6 +23,7 @@ class Copy:
         self.held = held
         self.base = held
         self.whole = held == 0
+        self.beginning = 0
         self.messages: dict[MessageId, Message] = {}
         self.members: dict[UserId, Member] = {}
         self.seen: list[Message] = []
@@ -56,6 +57,7 @@ class Copy:
         """The server keeps no memory of what lies between: fetch it as history."""
         self.held = self.base = rev
         self.whole = False
+        self.beginning += 1  # what is being fetched of the one before is no use
         self.messages.clear()
         self.members.clear()
 
