@@ -3,6 +3,7 @@
 #   make up       start it (ARGS="--port 9000" and the like)       make test    all tests
 #   make check    format, lint, types, layers, unit tests          make lock    renew the locks
 #   make autobahn RFC 6455 by Autobahn's test suite, where there is a Python 2.7
+#   make bench    speed beside peers, as in docs/benchmarks.md
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PYTHON27 ?= python2.7
@@ -15,7 +16,7 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-inp
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header \
 	--universal --python-version 3.11 pyproject.toml
 
-.PHONY: install up test check autobahn lock
+.PHONY: install up test check bench autobahn lock
 
 install: $(STAMP)
 
@@ -34,6 +35,10 @@ check: install
 
 autobahn: install
 	@$(BIN)/python tests/autobahn/run.py "$(PYTHON27)"
+
+# Beside its peers, in about six minutes; ARGS="fanout" and the like measure a part.
+bench: install
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 lock: install
 	$(COMPILE) --output-file requirements.lock

@@ -1,0 +1,72 @@
+"""`python -m benchmarks [fanout|sends|idle ...]`: the tables of docs/benchmarks.md, in one run."""
+
+import os
+import resource
+import time
+from pathlib import Path
+from typing import Final
+
+import click
+import uvloop
+
+from benchmarks import fanout, idle, sends
+from benchmarks.report import Line, show
+from benchmarks.target import Database, Target, embedded_database, own_hosts, running
+
+_ALL: Final = ("fanout", "sends", "idle")
+_FILES: Final = 20_000
+
+
+@click.command()
+@click.argument("parts", nargs=-1, type=click.Choice(_ALL))
+@click.option("--smoke", is_flag=True, help="Tiny sizes: whether it works, not how fast.")
+@click.option(
+    "--up",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Data folder of a running `streamhub up` to measure instead of hosts of our own.",
+)
+@click.option("--hosts", default=1, help="Hosts of our own.")
+def main(parts: tuple[str, ...], smoke: bool, up: Path | None, hosts: int) -> None:
+    """Measure StreamHub beside its peers. All parts take about six minutes."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if not smoke and most < _FILES:
+        raise click.ClickException(f"needs {_FILES} open files; the hard limit here is {most}")
+    chosen = parts or (_ALL if up is None else ("fanout", "sends"))
+    began = time.monotonic()
+    if up is not None:
+        if "idle" in chosen:
+            raise click.UsageError("idle measures the memory of fresh hosts of its own only")
+        uvloop.run(_measure(running(up), chosen, smoke))
+    else:
+        with embedded_database() as database:
+            uvloop.run(_measure_own(database, chosen, smoke, hosts))
+    took_s, load = time.monotonic() - began, os.getloadavg()[0]
+    click.echo(f"{os.cpu_count()} cores, load {load:.1f}, {took_s:.0f} s")
+
+
+async def _measure_own(database: Database, parts: tuple[str, ...], smoke: bool, hosts: int) -> None:
+    async with own_hosts(database, hosts) as target:
+        await _measure(target, tuple(part for part in parts if part != "idle"), smoke)
+    if "idle" in parts:
+        _show("idle", await idle.measure(database, idle.SMOKE if smoke else idle.Sizes()))
+
+
+async def _measure(target: Target, parts: tuple[str, ...], smoke: bool) -> None:
+    if "fanout" in parts:
+        _show("fanout", await fanout.measure(target, fanout.SMOKE if smoke else fanout.Sizes()))
+    if "sends" in parts:
+        _show("sends", await sends.measure(target, sends.SMOKE if smoke else sends.Sizes()))
+
+
+def _show(part: str, lines: list[Line]) -> None:
+    titles = {
+        "fanout": "Fan-out: one channel, many sockets",
+        "sends": "Durable sends",
+        "idle": "Connections that do nothing",
+    }
+    show(titles[part], lines)
+
+
+if __name__ == "__main__":
+    main()

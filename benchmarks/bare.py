@@ -1,0 +1,110 @@
+"""The peer: a bare aiohttp server on uvloop that does what StreamHub's sockets do, and no more.
+
+`python -m benchmarks.bare JSON` with `auth_secret`. `/fanout` writes what the publisher sends to
+every other socket; `/handshake` checks one token and then sits there.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import sys
+import time
+from typing import Any
+
+import uvloop
+from aiohttp import WSMsgType, web
+
+from benchmarks.processes import serve_words
+from streamhub.config import Secret, Settings
+from streamhub.domain.tokens import TokenVerifier
+from streamhub.transport.framing import frame
+from streamhub.transport.site import listen_socket
+
+
+class Fanout:
+    """Whoever says `listen` hears what others say: framed once, the frames of a loop pass joined
+    for each transport; or (`/send`) by aiohttp's own `send_bytes`."""
+
+    def __init__(self) -> None:
+        self._sockets: dict[web.WebSocketResponse, Any] = {}
+        self._waiting: dict[Any, list[bytes]] = {}
+
+    async def raw(self, request: web.Request) -> web.WebSocketResponse:
+        return await self._serve(request, by_aiohttp=False)
+
+    async def by_aiohttp(self, request: web.Request) -> web.WebSocketResponse:
+        return await self._serve(request, by_aiohttp=True)
+
+    async def _serve(self, request: web.Request, *, by_aiohttp: bool) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(compress=False)
+        await socket.prepare(request)
+        try:
+            async for message in socket:
+                if message.type is not WSMsgType.BINARY:
+                    break
+                if message.data == b"listen":
+                    self._sockets[socket] = request.transport
+                    await socket.send_bytes(b"listening")
+                elif by_aiohttp:
+                    for other in tuple(self._sockets):
+                        await other.send_bytes(message.data)
+                else:
+                    self._write_soon(frame(message.data, binary=True))
+        finally:
+            self._sockets.pop(socket, None)
+        return socket
+
+    def _write_soon(self, framed: bytes) -> None:
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._write)
+        for transport in self._sockets.values():
+            self._waiting.setdefault(transport, []).append(framed)
+
+    def _write(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for transport, frames in waiting.items():
+            transport.write(b"".join(frames))
+
+
+class Handshake:
+    """One token check, then silence."""
+
+    def __init__(self, secret: Secret) -> None:
+        self._verifier = TokenVerifier(secret, Settings().auth.issuer)
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(compress=False)
+        await socket.prepare(request)
+        async for message in socket:
+            self._verifier.verify(message.data.decode(), time.time_ns() // 1_000_000)
+            await socket.send_bytes(b"ready")
+        return socket
+
+
+async def run(arguments: dict[str, Any]) -> None:
+    """Serve until standard input ends."""
+    fanout, handshake = Fanout(), Handshake(Secret(arguments["auth_secret"]))
+    app = web.Application()
+    app.add_routes(
+        [
+            web.get("/fanout", fanout.raw),
+            web.get("/send", fanout.by_aiohttp),
+            web.get("/handshake", handshake.serve),
+        ]
+    )
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+    await runner.setup()
+    listening = listen_socket("127.0.0.1", 0, False)
+    await web.SockSite(runner, listening, backlog=1024).start()
+
+    async def collect() -> dict[str, Any]:
+        return {"collected": gc.collect()}
+
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    await serve_words({"url": url, "pid": os.getpid()}, {"collect": collect})
+    await runner.cleanup()
+
+
+if __name__ == "__main__":
+    uvloop.run(run(json.loads(sys.argv[1])))

@@ -1,0 +1,276 @@
+"""Fan-out: one channel, many sockets; what one delivery costs the server.
+
+Beside it, each in a process of its own and in turns with StreamHub: a bare aiohttp server that
+frames once and writes the same number of bytes to as many transports, the same by aiohttp's own
+`send_bytes`, and nats-server over WebSocket where it is installed.
+"""
+
+import shutil
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from benchmarks import nats
+from benchmarks.audience import Audience
+from benchmarks.cheap_socket import CheapSocket, ignore
+from benchmarks.clients import few_at_once, join, join_all
+from benchmarks.people import make_channels, make_people
+from benchmarks.processes import Child, cpu_s
+from benchmarks.report import Line, compared, p50_p99_ms
+from benchmarks.target import Target
+from streamhub.protocol import frames
+from streamhub.protocol.codec import MSGPACK
+
+BURST: Final = 20
+ROUNDS: Final = 4
+TEXT: Final = "x" * 120
+_WITHIN_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is sent: to how many sockets, and deliveries per round."""
+
+    sockets: tuple[int, ...] = (500, 5_000)
+    deliveries: int = 60_000
+
+
+SMOKE: Final = Sizes(sockets=(8,), deliveries=320)
+
+
+class Server(Protocol):
+    """Something that sends what is posted to everyone in the audience."""
+
+    name: str
+    audience: Audience
+
+    def post(self, messages: int) -> None: ...
+    def cpu_s(self) -> float: ...
+
+
+@dataclass(slots=True)
+class Figures:
+    """What one server did in all rounds of one kind."""
+
+    deliveries: int = 0
+    cpu_s: float = 0.0
+    took_s: float = 0.0
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
+
+    @property
+    def cpu_us(self) -> float:
+        return self.cpu_s / self.deliveries * 1e6
+
+    @property
+    def per_s(self) -> float:
+        return self.deliveries / self.took_s
+
+
+async def measure(target: Target, sizes: Sizes = Sizes()) -> list[Line]:
+    """Lines for single messages and bursts, for each number of sockets."""
+    lines: list[Line] = []
+    for count in sizes.sockets:
+        async with AsyncExitStack() as stack:
+            ours = await stack.enter_async_context(our_channel(target, count))
+            ours.audience.begin()
+            await _send(ours, 1)
+            size = len(ours.audience.last)
+            peers: list[Server] = [
+                await stack.enter_async_context(
+                    bare_server("/fanout", "bare aiohttp", count, size)
+                ),
+                await stack.enter_async_context(bare_server("/send", "send_bytes", count, size)),
+            ]
+            if shutil.which("nats-server"):
+                peers.append(await stack.enter_async_context(nats_server(count, size)))
+            for burst in (1, BURST):
+                messages = max(burst, sizes.deliveries // count // burst * burst)
+                figures = await _in_turns([ours, *peers], burst, messages)
+                lines += _lines(count, burst, [server.name for server in peers], figures)
+    return lines
+
+
+async def _in_turns(servers: Sequence[Server], burst: int, messages: int) -> list[Figures]:
+    """A round each, over and over: what else the machine does hits all alike."""
+    figures = [Figures() for _ in servers]
+    for _ in range(ROUNDS):
+        for server, figure in zip(servers, figures, strict=True):
+            await _round(server, burst, messages, figure)
+    return figures
+
+
+async def _round(server: Server, burst: int, messages: int, figures: Figures) -> None:
+    audience = server.audience
+    audience.begin()
+    cpu_before, began = server.cpu_s(), time.perf_counter()
+    for _ in range(messages // burst):
+        await _send(server, burst)
+    figures.took_s += time.perf_counter() - began
+    figures.cpu_s += server.cpu_s() - cpu_before
+    figures.deliveries += len(audience.latencies_s)
+    figures.p50_ms, figures.p99_ms = p50_p99_ms(audience.latencies_s)
+
+
+async def _send(server: Server, messages: int) -> None:
+    server.audience.expect(messages)
+    server.post(messages)
+    await server.audience.all_here(_WITHIN_S)
+
+
+def _lines(count: int, burst: int, peers: Sequence[str], figures: Sequence[Figures]) -> list[Line]:
+    ours, *theirs = figures
+    what = f"{count:,} sockets, " + ("single messages" if burst == 1 else f"bursts of {burst}")
+    lines = [
+        compared(
+            f"{what}: CPU per delivery",
+            ours.cpu_us,
+            peer,
+            figure.cpu_us,
+            "us",
+            most=1.3 if number == 0 else None,
+        )
+        for number, (peer, figure) in enumerate(zip(peers, theirs, strict=True))
+    ]
+    bare = theirs[0]
+    lines.append(
+        Line(
+            work=f"{what}: deliveries/s",
+            ours=f"{ours.per_s:,.0f}",
+            peer=peers[0],
+            theirs=f"{bare.per_s:,.0f}",
+        )
+    )
+    lines.append(
+        Line(
+            work=f"{what}: p50, p99",
+            ours=f"{ours.p50_ms:.1f}, {ours.p99_ms:.1f} ms",
+            peer=peers[0],
+            theirs=f"{bare.p50_ms:.1f}, {bare.p99_ms:.1f} ms",
+        )
+    )
+    return lines
+
+
+# -- the servers --------------------------------------------------------------------------------
+
+
+class _Ours:
+    """Each socket is another user's; the author listens as well, on a connection of its own."""
+
+    def __init__(self, target: Target, channel: str, author: CheapSocket) -> None:
+        self.name = "StreamHub"
+        self.audience = Audience()
+        self._target = target
+        self._channel = channel
+        self._author = author
+        self._number = 0
+
+    def post(self, messages: int) -> None:
+        commands = []
+        for _ in range(messages):
+            self._number += 1
+            body = frames.MessageSend(channel=self._channel, text=TEXT)
+            key = f"{self._number:08x}"
+            commands.append(
+                MSGPACK.encode(
+                    frames.Command(name="message.send", i=self._number, body=body, key=key)
+                )
+            )
+        self._author.send(*commands)
+
+    def cpu_s(self) -> float:
+        return self._target.host_cpu_s()
+
+
+@asynccontextmanager
+async def our_channel(target: Target, count: int) -> AsyncIterator[_Ours]:
+    """A channel with `count` listening members and one who writes."""
+    people = await make_people(target, count + 1)
+    channel = (await make_channels(target, [people]))[0]
+    author = await join(target.url(0), people[-1].token, ignore)
+    ours = _Ours(target, channel, author)
+    ours.audience.sockets = await join_all(target, people[:-1], ours.audience.on_frame)
+    yield ours
+    ours.audience.close()
+    author.close()
+
+
+class _Bare:
+    def __init__(self, name: str, child: Child, size: int) -> None:
+        self.name = name
+        self.audience = Audience()
+        self._child = child
+        self._payload = bytes(size)
+        self.publisher: CheapSocket | None = None
+
+    def post(self, messages: int) -> None:
+        assert self.publisher is not None
+        self.publisher.send(*([self._payload] * messages))
+
+    def cpu_s(self) -> float:
+        return cpu_s(self._child.pid)
+
+
+@asynccontextmanager
+async def bare_server(path: str, name: str, count: int, size: int) -> AsyncIterator[_Bare]:
+    """As many sockets on a bare server that sends them `size` bytes."""
+    child = await Child.start("benchmarks.bare", auth_secret="not used here, but 32 bytes long")
+    bare = _Bare(name, child, size)
+    url = child.said["url"]
+    bare.publisher = await CheapSocket.open(url, path, ignore)
+
+    async def listener(number: int) -> CheapSocket:
+        socket = await CheapSocket.open(url, path, bare.audience.on_frame)
+        bare.audience.sockets.append(socket)
+        bare.audience.expect(0)
+        return socket
+
+    await few_at_once(listener, range(count))
+    bare.audience.begin()
+    bare.audience.expect(1)
+    for socket in bare.audience.sockets:
+        socket.send(b"listen")
+    await bare.audience.all_here(_WITHIN_S)
+    yield bare
+    bare.audience.close()
+    bare.publisher.close()
+    await child.stop()
+
+
+class _Nats:
+    def __init__(self, server: nats.NatsServer, size: int) -> None:
+        self.name = "nats-server"
+        self.audience = Audience()
+        self._server = server
+        self._payload = bytes(size)
+        self.publisher: CheapSocket | None = None
+
+    def post(self, messages: int) -> None:
+        assert self.publisher is not None
+        self.publisher.send(nats.publish(self._payload) * messages)
+
+    def cpu_s(self) -> float:
+        return cpu_s(self._server.pid)
+
+
+@asynccontextmanager
+async def nats_server(count: int, size: int) -> AsyncIterator[_Nats]:
+    """As many subscribers of one subject on nats-server's WebSocket port."""
+    async with nats.started() as server:
+        peer = _Nats(server, size)
+
+        def on_frame(socket: CheapSocket, data: bytes, begin: int, end: int) -> None:
+            for _ in range(data.count(nats.DELIVERY, begin, end)):
+                peer.audience.on_frame(socket, data, begin, end)
+
+        async def subscriber(number: int) -> CheapSocket:
+            return await nats.connect(server, on_frame, subscribe=True)
+
+        peer.publisher = await nats.connect(server, ignore, subscribe=False)
+        peer.audience.sockets = await few_at_once(subscriber, range(count))
+        yield peer
+        peer.audience.close()
+        peer.publisher.close()
