@@ -1,6 +1,7 @@
 """The actor of one connected client: what it has of each channel, and what it still lacks."""
 
 import asyncio
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -242,7 +243,7 @@ class SessionActor:
     # -- private ----------------------------------------------------------------------------
 
     def _enter(self, channel: ChannelId, position: int, *, lacks: bool) -> None:
-        self._channels.append(channel)
+        self._channels.append(ChannelId(sys.intern(channel)))  # one text for all who are in it
         if self._relay.enter(self, channel, position):
             return
         self.fall_behind(channel, position)

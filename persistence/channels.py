@@ -230,14 +230,15 @@ def _head(row: Sequence[int]) -> Head:
 
 
 def _overview(row: Record) -> Overview:
+    role, floor_seq, read_seq, read_nth, mentions, term, rev, seq, nth, *channel = row
     return Overview(
-        channel=channel_of(row[9:]),
-        role=row["role"],
-        head=_head(row[5:9]),
-        floor_seq=row["floor_seq"],
-        read_seq=row["read_seq"],
-        read_nth=row["read_nth"],
-        mentions=row["mentions"],
+        channel=channel_of(channel),
+        role=role,
+        head=Head(term=term, rev=rev, seq=seq, nth=nth),
+        floor_seq=floor_seq,
+        read_seq=read_seq,
+        read_nth=read_nth,
+        mentions=mentions,
     )
 
 

@@ -176,35 +176,40 @@ class Relay:
     def enter(self, session: Session, channel: ChannelId, position: int) -> bool:
         """Follow a channel of which the session has `position`. True: it is live at once;
         otherwise `stands` comes when the channel is held."""
-        topic = self._topic(channel_actor(channel))
+        topic = self._topics.get(_channel_topic(channel)) or self._new(channel_actor(channel))
+        topic.idle = 0
+        if self._settle(topic, session, position):
+            return True
         topic.behind.add(session)
-        return self._settle(topic, session, position)
+        return False
 
     def settle(self, session: Session, channel: ChannelId, position: int) -> bool:
         """The session has pulled up to `position`. True: it is live."""
-        topic = self._topics.get(str(channel_actor(channel)))
+        topic = self._topics.get(_channel_topic(channel))
         return topic is not None and self._settle(topic, session, position)
 
     def lacks(self, channel: ChannelId, position: int) -> bool:
         """Whether the channel is known to have more than `position`."""
-        topic = self._topics.get(str(channel_actor(channel)))
+        topic = self._topics.get(_channel_topic(channel))
         return topic is not None and topic.state == "held" and topic.rev > position
 
     def fall_behind(self, session: Session, channel: ChannelId) -> None:
         """The session cannot take what comes live."""
-        topic = self._topics[str(channel_actor(channel))]
+        topic = self._topics[_channel_topic(channel)]
         topic.live.discard(session)
         topic.behind.add(session)
 
     def leave(self, session: Session, channels: Iterable[ChannelId]) -> None:
         for channel in channels:
-            if topic := self._topics.get(str(channel_actor(channel))):
+            if topic := self._topics.get(_channel_topic(channel)):
                 topic.live.discard(session)
                 topic.behind.discard(session)
 
     def follow_inbox(self, session: Session) -> bool:
         """Hear what the user's inbox publishes. False: from the next `inbox_stands` on."""
-        topic = self._topic(inbox_actor(session.user))
+        actor = inbox_actor(session.user)
+        topic = self._topics.get(str(actor)) or self._new(actor)
+        topic.idle = 0
         topic.live.add(session)
         return topic.state == "held"
 
@@ -219,12 +224,10 @@ class Relay:
         topic.live.add(session)
         return True
 
-    def _topic(self, actor: ActorId) -> _Topic:
-        topic = self._topics.get(str(actor))
-        if topic is None:
-            topic = self._topics[str(actor)] = _Topic(actor)
-            self._ask(topic)
-        topic.idle = 0
+    def _new(self, actor: ActorId) -> _Topic:
+        topic = _Topic(actor)
+        self._topics[topic.key] = topic
+        self._ask(topic)
         return topic
 
     # -- interest ---------------------------------------------------------------------------
@@ -417,3 +420,8 @@ class Relay:
             topic.quiet = True
         for owner, topics in digests.items():
             self._switch.send(owner, Digest(topics=tuple(topics)))
+
+
+def _channel_topic(channel: ChannelId) -> Topic:
+    """The text of `channel_actor(channel)`, without making one: a connect needs hundreds."""
+    return f"channel:{channel}"
