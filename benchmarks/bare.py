@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import uvloop
@@ -23,20 +24,26 @@ from streamhub.transport.site import listen_socket
 
 
 class Fanout:
-    """Whoever says `listen` hears what others say: framed once, the frames of a loop pass joined
-    for each transport; or (`/send`) by aiohttp's own `send_bytes`."""
+    """Whoever says `listen` hears what others say: framed once and written to each transport; or
+    (`/joined`) what came in one loop pass joined for each; or (`/send`) by aiohttp's own
+    `send_bytes`."""
 
     def __init__(self) -> None:
         self._sockets: dict[web.WebSocketResponse, Any] = {}
         self._waiting: dict[Any, list[bytes]] = {}
 
     async def raw(self, request: web.Request) -> web.WebSocketResponse:
-        return await self._serve(request, by_aiohttp=False)
+        return await self._serve(request, self._write_now)
+
+    async def joined(self, request: web.Request) -> web.WebSocketResponse:
+        return await self._serve(request, self._write_soon)
 
     async def by_aiohttp(self, request: web.Request) -> web.WebSocketResponse:
-        return await self._serve(request, by_aiohttp=True)
+        return await self._serve(request, self._send)
 
-    async def _serve(self, request: web.Request, *, by_aiohttp: bool) -> web.WebSocketResponse:
+    async def _serve(
+        self, request: web.Request, spread: Callable[[bytes], Awaitable[None]]
+    ) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
         try:
@@ -46,16 +53,23 @@ class Fanout:
                 if message.data == b"listen":
                     self._sockets[socket] = request.transport
                     await socket.send_bytes(b"listening")
-                elif by_aiohttp:
-                    for other in tuple(self._sockets):
-                        await other.send_bytes(message.data)
                 else:
-                    self._write_soon(frame(message.data, binary=True))
+                    await spread(message.data)
         finally:
             self._sockets.pop(socket, None)
         return socket
 
-    def _write_soon(self, framed: bytes) -> None:
+    async def _send(self, payload: bytes) -> None:
+        for socket in tuple(self._sockets):
+            await socket.send_bytes(payload)
+
+    async def _write_now(self, payload: bytes) -> None:
+        framed = frame(payload, binary=True)
+        for transport in tuple(self._sockets.values()):
+            transport.write(framed)
+
+    async def _write_soon(self, payload: bytes) -> None:
+        framed = frame(payload, binary=True)
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._write)
         for transport in self._sockets.values():
@@ -89,6 +103,7 @@ async def run(arguments: dict[str, Any]) -> None:
     app.add_routes(
         [
             web.get("/fanout", fanout.raw),
+            web.get("/joined", fanout.joined),
             web.get("/send", fanout.by_aiohttp),
             web.get("/handshake", handshake.serve),
         ]

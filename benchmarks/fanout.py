@@ -1,15 +1,17 @@
 """Fan-out: one channel, many sockets; what one delivery costs the server.
 
 Beside it, each in a process of its own and in turns with StreamHub: a bare aiohttp server that
-frames once and writes the same number of bytes to as many transports, the same by aiohttp's own
-`send_bytes`, and nats-server over WebSocket where it is installed.
+frames once and writes as many bytes to as many transports; the same with the writes of a loop pass
+joined, as StreamHub's are; the same by aiohttp's own `send_bytes`; and nats-server over WebSocket
+where it is installed.
 """
 
 import shutil
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 from benchmarks import nats
@@ -27,6 +29,8 @@ BURST: Final = 20
 ROUNDS: Final = 4
 TEXT: Final = "x" * 120
 _WITHIN_S: Final = 60.0
+_BARE: Final = (("/fanout", "bare aiohttp"), ("/joined", "bare, joined"), ("/send", "send_bytes"))
+"""The first is what the goal is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Sizes:
     """How much is sent: to how many sockets, and deliveries per round."""
 
     sockets: tuple[int, ...] = (500, 5_000)
-    deliveries: int = 60_000
+    deliveries: int = 50_000
 
 
 SMOKE: Final = Sizes(sockets=(8,), deliveries=320)
@@ -73,33 +77,35 @@ async def measure(target: Target, sizes: Sizes = Sizes()) -> list[Line]:
     """Lines for single messages and bursts, for each number of sockets."""
     lines: list[Line] = []
     for count in sizes.sockets:
-        async with AsyncExitStack() as stack:
-            ours = await stack.enter_async_context(our_channel(target, count))
+        async with our_channel(target, count) as ours:
             ours.audience.begin()
             await _send(ours, 1)
             size = len(ours.audience.last)
-            peers: list[Server] = [
-                await stack.enter_async_context(
-                    bare_server("/fanout", "bare aiohttp", count, size)
-                ),
-                await stack.enter_async_context(bare_server("/send", "send_bytes", count, size)),
+            beside: list[Callable[[], AbstractAsyncContextManager[Server]]] = [
+                partial(bare_server, path, name, count, size) for path, name in _BARE
             ]
             if shutil.which("nats-server"):
-                peers.append(await stack.enter_async_context(nats_server(count, size)))
-            for burst in (1, BURST):
-                messages = max(burst, sizes.deliveries // count // burst * burst)
-                figures = await _in_turns([ours, *peers], burst, messages)
-                lines += _lines(count, burst, [server.name for server in peers], figures)
+                beside.append(partial(nats_server, count, size))
+            for number, start in enumerate(beside):
+                async with start() as peer:
+                    lines += await _compare(ours, peer, count, sizes, goal=number == 0)
+    return sorted(lines, key=lambda line: line.work.partition(":")[0])  # stable: peers in turn
+
+
+async def _compare(
+    ours: Server, peer: Server, count: int, sizes: Sizes, *, goal: bool
+) -> list[Line]:
+    """A round each, over and over: what else the machine does hits both alike."""
+    lines: list[Line] = []
+    for burst in (1, BURST):
+        messages = max(burst, sizes.deliveries // count // burst * burst)
+        mine, theirs = Figures(), Figures()
+        for _ in range(ROUNDS):
+            await _round(ours, burst, messages, mine)
+            await _round(peer, burst, messages, theirs)
+        kind = "single messages" if burst == 1 else f"bursts of {burst}"
+        lines += _lines(f"{count:,} sockets, {kind}", mine, peer.name, theirs, goal=goal)
     return lines
-
-
-async def _in_turns(servers: Sequence[Server], burst: int, messages: int) -> list[Figures]:
-    """A round each, over and over: what else the machine does hits all alike."""
-    figures = [Figures() for _ in servers]
-    for _ in range(ROUNDS):
-        for server, figure in zip(servers, figures, strict=True):
-            await _round(server, burst, messages, figure)
-    return figures
 
 
 async def _round(server: Server, burst: int, messages: int, figures: Figures) -> None:
@@ -120,37 +126,33 @@ async def _send(server: Server, messages: int) -> None:
     await server.audience.all_here(_WITHIN_S)
 
 
-def _lines(count: int, burst: int, peers: Sequence[str], figures: Sequence[Figures]) -> list[Line]:
-    ours, *theirs = figures
-    what = f"{count:,} sockets, " + ("single messages" if burst == 1 else f"bursts of {burst}")
+def _lines(what: str, ours: Figures, peer: str, theirs: Figures, *, goal: bool) -> list[Line]:
+    """CPU beside every peer; the rest, which depends on who else is busy, beside the first."""
     lines = [
         compared(
             f"{what}: CPU per delivery",
             ours.cpu_us,
             peer,
-            figure.cpu_us,
+            theirs.cpu_us,
             "us",
-            most=1.3 if number == 0 else None,
+            most=1.3 if goal else None,
         )
-        for number, (peer, figure) in enumerate(zip(peers, theirs, strict=True))
     ]
-    bare = theirs[0]
-    lines.append(
-        Line(
-            work=f"{what}: deliveries/s",
-            ours=f"{ours.per_s:,.0f}",
-            peer=peers[0],
-            theirs=f"{bare.per_s:,.0f}",
-        )
-    )
-    lines.append(
-        Line(
-            work=f"{what}: p50, p99",
-            ours=f"{ours.p50_ms:.1f}, {ours.p99_ms:.1f} ms",
-            peer=peers[0],
-            theirs=f"{bare.p50_ms:.1f}, {bare.p99_ms:.1f} ms",
-        )
-    )
+    if goal:
+        lines += [
+            Line(
+                work=f"{what}: deliveries/s",
+                ours=f"{ours.per_s:,.0f}",
+                peer=peer,
+                theirs=f"{theirs.per_s:,.0f}",
+            ),
+            Line(
+                work=f"{what}: p50, p99",
+                ours=f"{ours.p50_ms:.1f}, {ours.p99_ms:.1f} ms",
+                peer=peer,
+                theirs=f"{theirs.p50_ms:.1f}, {theirs.p99_ms:.1f} ms",
+            ),
+        ]
     return lines
 
 

@@ -132,7 +132,8 @@ async def _host(database: Database, sizes: Sizes, channels: int) -> Figures:
         await host.ask("collect")
         held = rss_bytes(host.pid) - held
         _close(sockets)
-        await host.ask("collect")
+        while (await host.ask("collect"))["sockets"] > len(warm):  # noqa: ASYNC110 - its process
+            await asyncio.sleep(0.05)
         hosts_s = target.host_cpu_s()
         sockets = await few_at_once(resume, rest)
         resume_s = target.host_cpu_s() - hosts_s
