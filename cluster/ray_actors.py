@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 import structlog
 
+from streamhub.cluster.collector import calm_collector
 from streamhub.cluster.log_socket import LogSender
 from streamhub.cluster.plan import Plan, needed
 from streamhub.cluster.ray_fleet import RayFleet
@@ -44,7 +45,11 @@ class HostActor:
         _log_to(plan, host)
         node = ray.get_runtime_context().get_node_id()
         self._host: Host = Host(host, node, plan, lambda: os._exit(0))
-        self._started = asyncio.ensure_future(self._host.start())
+        self._started = asyncio.ensure_future(self._start())
+
+    async def _start(self) -> None:
+        await self._host.start()
+        calm_collector()
 
     async def entry(self) -> HostEntry:
         """Waits until the host serves; raises what kept it from that."""
