@@ -15,6 +15,8 @@ from streamhub.transport.websocket import PATH
 AT_ONCE: Final = 32
 READY_TIMEOUT_S: Final = 30.0
 
+_REPLY: Final = ord("r")
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -75,3 +77,15 @@ async def few_at_once(work: Callable[[T], Awaitable[R]], items: Sequence[T]) -> 
             return await work(item)
 
     return list(await asyncio.gather(*(one(item) for item in items)))
+
+
+def send_command(channel: ChannelId, text: str, number: int) -> bytes:
+    """`message.send` with `number` as its own and as its key."""
+    body = frames.MessageSend(channel=channel, text=text)
+    key = f"{number:08x}"
+    return MSGPACK.encode(frames.Command(name="message.send", i=number, body=body, key=key))
+
+
+def is_reply(data: bytes, begin: int) -> bool:
+    """Whether the frame at `begin` is no event: a map, a key of one letter, and that is `r`."""
+    return data[begin + 2] == _REPLY

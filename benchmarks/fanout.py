@@ -6,6 +6,7 @@ joined, as StreamHub's are; the same by aiohttp's own `send_bytes`; and nats-ser
 where it is installed.
 """
 
+import itertools
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable
@@ -17,13 +18,12 @@ from typing import Final, Protocol
 from benchmarks import nats
 from benchmarks.audience import Audience
 from benchmarks.cheap_socket import CheapSocket, ignore
-from benchmarks.clients import few_at_once, join, join_all
+from benchmarks.clients import few_at_once, is_reply, join_all, send_command
 from benchmarks.people import make_channels, make_people
 from benchmarks.processes import Child, cpu_s
 from benchmarks.report import Line, compared, p50_p99_ms
 from benchmarks.target import Target
-from streamhub.protocol import frames
-from streamhub.protocol.codec import MSGPACK
+from streamhub.domain.ids import ChannelId
 
 BURST: Final = 20
 ROUNDS: Final = 4
@@ -41,7 +41,7 @@ class Sizes:
     deliveries: int = 50_000
 
 
-SMOKE: Final = Sizes(sockets=(8,), deliveries=320)
+SMOKE: Final = Sizes(sockets=(40,), deliveries=800)
 
 
 class Server(Protocol):
@@ -160,28 +160,27 @@ def _lines(what: str, ours: Figures, peer: str, theirs: Figures, *, goal: bool) 
 
 
 class _Ours:
-    """Each socket is another user's; the author listens as well, on a connection of its own."""
+    """Each socket is another user's. They write in turn, as no one may write that fast."""
 
-    def __init__(self, target: Target, channel: str, author: CheapSocket) -> None:
+    def __init__(self, target: Target, channel: ChannelId) -> None:
         self.name = "StreamHub"
         self.audience = Audience()
         self._target = target
         self._channel = channel
-        self._author = author
-        self._number = 0
+        self._numbers = itertools.count(1)
+        self._turns = itertools.count()
+
+    def on_frame(self, socket: CheapSocket, data: bytes, begin: int, end: int) -> None:
+        """Counts events, and not the replies to those who write."""
+        if not is_reply(data, begin):
+            self.audience.on_frame(socket, data, begin, end)
 
     def post(self, messages: int) -> None:
-        commands = []
-        for _ in range(messages):
-            self._number += 1
-            body = frames.MessageSend(channel=self._channel, text=TEXT)
-            key = f"{self._number:08x}"
-            commands.append(
-                MSGPACK.encode(
-                    frames.Command(name="message.send", i=self._number, body=body, key=key)
-                )
-            )
-        self._author.send(*commands)
+        sockets = self.audience.sockets
+        author = sockets[next(self._turns) % len(sockets)]
+        author.send(
+            *(send_command(self._channel, TEXT, next(self._numbers)) for _ in range(messages))
+        )
 
     def cpu_s(self) -> float:
         return self._target.host_cpu_s()
@@ -189,15 +188,12 @@ class _Ours:
 
 @asynccontextmanager
 async def our_channel(target: Target, count: int) -> AsyncIterator[_Ours]:
-    """A channel with `count` listening members and one who writes."""
-    people = await make_people(target, count + 1)
-    channel = (await make_channels(target, [people]))[0]
-    author = await join(target.url(0), people[-1].token, ignore)
-    ours = _Ours(target, channel, author)
-    ours.audience.sockets = await join_all(target, people[:-1], ours.audience.on_frame)
+    """A channel with `count` members, all connected."""
+    people = await make_people(target, count)
+    ours = _Ours(target, (await make_channels(target, [people]))[0])
+    ours.audience.sockets = await join_all(target, people, ours.on_frame)
     yield ours
     ours.audience.close()
-    author.close()
 
 
 class _Bare:

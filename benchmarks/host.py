@@ -19,6 +19,7 @@ from aiohttp import web
 
 from benchmarks.processes import serve_words
 from streamhub.cluster.chat import Chat
+from streamhub.cluster.collector import calm_collector
 from streamhub.cluster.membership import Membership
 from streamhub.config import Secret, Settings, load_settings
 from streamhub.domain.ids import HOST, RANDOM_BYTES, HostId, make_id
@@ -103,6 +104,7 @@ async def run(arguments: dict[str, Any]) -> None:
             return {"sockets": len(chat.sockets)}
 
         address, url = f"127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
+        calm_collector()
         ready = {"id": host, "address": address, "url": url, "pid": os.getpid()}
         await serve_words(ready, {"look": look, "collect": collect})
 

@@ -14,8 +14,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from benchmarks.cheap_socket import CheapSocket
-from benchmarks.clients import join_all
+from benchmarks.clients import is_reply, join_all, send_command
 from benchmarks.people import Person, make_channels, make_people
 from benchmarks.processes import own_cpu_s
 from benchmarks.report import Line, bounded, p50_p99_ms
@@ -26,14 +28,9 @@ from streamhub.domain.ids import MESSAGE, RANDOM_BYTES, ChannelId, MessageId, ma
 from streamhub.persistence.batches import append_messages
 from streamhub.persistence.postgres import open_pool
 from streamhub.persistence.writer import LANE_SESSION
-from streamhub.protocol import frames
-from streamhub.protocol.codec import MSGPACK
 
 TEXT: Final = "x" * 120
-PACE_PER_S: Final = 200
 _SETTLE_S: Final = 30.0
-_REPLY: Final = ord("r")
-"""The third byte of a reply: a map, a one-letter key, its letter. An event's is `t`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +41,10 @@ class Sizes:
     senders: int = 64
     listeners: int = 25
     seconds: float = 8.0
+    pace_per_s: int = 200
 
 
-SMOKE: Final = Sizes(channels=2, senders=4, listeners=3, seconds=0.5)
+SMOKE: Final = Sizes(channels=2, senders=4, listeners=3, seconds=0.5, pace_per_s=40)
 
 
 @dataclass(slots=True)
@@ -75,7 +73,7 @@ async def measure(target: Target, sizes: Sizes = Sizes()) -> list[Line]:
     """Lines for sends as fast as they go, for paced ones, and for sends without listeners."""
     async with crowd(target, sizes) as with_listeners:
         fast = await with_listeners.run(sizes.seconds)
-        paced = await with_listeners.run(sizes.seconds, pace_per_s=PACE_PER_S)
+        paced = await with_listeners.run(sizes.seconds, pace_per_s=sizes.pace_per_s)
     async with crowd(target, sizes, listeners=0) as alone:
         silent = await alone.run(sizes.seconds)
     bare = await bare_rate(target, sizes)
@@ -97,8 +95,8 @@ async def measure(target: Target, sizes: Sizes = Sizes()) -> list[Line]:
                 for part in (fast.hosts_s, fast.database_s, fast.clients_s)
             ),
         ),
-        bounded(f"{PACE_PER_S} sends/s: p50", paced.ack_ms[0], "ms", most=4),
-        bounded(f"{PACE_PER_S} sends/s: p99", paced.ack_ms[1], "ms", most=15),
+        bounded(f"{sizes.pace_per_s} sends/s: p50", paced.ack_ms[0], "ms", most=4),
+        bounded(f"{sizes.pace_per_s} sends/s: p99", paced.ack_ms[1], "ms", most=15),
         Line(
             work="sends/s without listeners",
             ours=f"{silent.per_s:,.0f}",
@@ -125,6 +123,7 @@ class Crowd:
         self._sent = [0] * len(channels)
         self._latencies_s: list[float] = []
         self._again = False
+        self._problem: object = None
 
     def take(self, senders: Sequence[CheapSocket], listeners: Sequence[CheapSocket]) -> None:
         """The sockets, each in the channel of its turn."""
@@ -136,15 +135,22 @@ class Crowd:
 
     def on_frame(self, socket: CheapSocket, data: bytes, begin: int, end: int) -> None:
         """A delivery, or a sender's acknowledgement."""
-        if data[begin + 2] != _REPLY:
+        if not is_reply(data, begin):
             socket.frames += 1
             return
-        self._latencies_s.append(time.perf_counter() - self._sent_at.pop(socket))
+        if problem := msgspec.msgpack.decode(data[begin:end]).get("e"):
+            self._problem = problem
+            return
+        now, sent_at = time.perf_counter(), self._sent_at.pop(socket)
+        self._latencies_s.append(now - sent_at)
         self._sent[socket.number] += 1
+        self._idle.append(socket)
         if self._again:
-            self._send(socket)
-        else:
-            self._idle.append(socket)
+            wait_s = sent_at + 1 / self._target.commands_per_s - now
+            if wait_s > 0:
+                asyncio.get_running_loop().call_later(wait_s, self._send_again, socket)
+            else:
+                self._send(socket)
 
     async def run(self, seconds: float, *, pace_per_s: int | None = None) -> Figures:
         """Send for so long, wait for every delivery, and check that none came twice or never."""
@@ -196,19 +202,24 @@ class Crowd:
             due = began + number / per_s
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             if self._idle:
-                self._send(self._idle.pop(0), due)
+                self._send(self._idle[0], due)
+
+    def _send_again(self, socket: CheapSocket) -> None:
+        if self._again:
+            self._send(socket)
 
     def _send(self, socket: CheapSocket, at: float | None = None) -> None:
-        number = next(self._numbers)
-        body = frames.MessageSend(channel=self._channels[socket.number], text=TEXT)
-        command = frames.Command(name="message.send", i=number, body=body, key=f"{number:08x}")
+        self._idle.remove(socket)
+        command = send_command(self._channels[socket.number], TEXT, next(self._numbers))
         self._sent_at[socket] = time.perf_counter() if at is None else at
-        socket.send(MSGPACK.encode(command))
+        socket.send(command)
 
     async def _settle(self) -> None:
         """Raises TimeoutError when deliveries are missing, AssertionError for too many."""
         deadline = time.perf_counter() + _SETTLE_S
         while self._sent_at or self._missing():
+            if self._problem is not None:
+                raise RuntimeError(f"a send was refused: {self._problem}")
             if time.perf_counter() > deadline:
                 raise TimeoutError(f"{self._missing()} deliveries are missing")
             await asyncio.sleep(0.02)

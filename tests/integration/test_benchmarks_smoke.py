@@ -17,8 +17,8 @@ def test_all_parts_run_and_lose_no_delivery() -> None:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     for line in (
-        "8 sockets, single messages: CPU per delivery",
-        "8 sockets, bursts of 20: CPU per delivery",
+        "40 sockets, single messages: CPU per delivery",
+        "40 sockets, bursts of 20: CPU per delivery",
         "sends/s with every delivery made",
         "sends/s without listeners",
         "idle connection, 2 channels",
