@@ -36,7 +36,7 @@ check: install
 autobahn: install
 	@$(BIN)/python tests/autobahn/run.py "$(PYTHON27)"
 
-# Beside its peers, in about six minutes; ARGS="fanout" and the like measure a part.
+# Beside its peers, in about four minutes; ARGS="fanout" and the like measure a part.
 bench: install
 	@$(BIN)/python -m benchmarks $(ARGS)
 

@@ -27,7 +27,7 @@ _FILES: Final = 20_000
 )
 @click.option("--hosts", default=1, help="Hosts of our own.")
 def main(parts: tuple[str, ...], smoke: bool, up: Path | None, hosts: int) -> None:
-    """Measure StreamHub beside its peers. All parts take about six minutes."""
+    """Measure StreamHub beside its peers. All parts take about four minutes."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if not smoke and most < _FILES:
