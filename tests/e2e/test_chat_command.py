@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from support.polling import until
 from support.up import Up
 
 from streamhub.client import HttpApi
@@ -40,6 +41,15 @@ class Talker:
         except TimeoutError:
             pass
         raise AssertionError(f"{wanted!r} is not shown, but:\n" + "\n".join(self.shown))
+
+    async def lists(self, channel: str, wanted: str) -> None:
+        """Has the channels listed until `channel` is said to be as `wanted`: news take a moment."""
+
+        async def is_so() -> bool:
+            await self.type("/channels")
+            return wanted in await self.shows(f"* {channel}, ")
+
+        await until(is_so, within_s=WITHIN_S)
 
     async def end(self) -> int:
         """End of input, and its exit code."""
@@ -144,8 +154,7 @@ async def test_what_comes_in_another_channel_is_unread_until_it_is_opened(
         await bob.shows(f"* unread in {other}")
         await alice.type("last")
         await alice.shows("> last")
-        await bob.type("/channels")
-        await bob.shows(f"* {other}, 3 unread")
+        await bob.lists(other, f"* {other}, 3 unread")
         await bob.type(f"/open {other}")
         await bob.shows("> last")
         await bob.type("seen")
