@@ -13,7 +13,7 @@ from streamhub.cluster.plan import Plan, needed
 from streamhub.cluster.private_site import Siblings, guard_private_site
 from streamhub.cluster.stores import Stores
 from streamhub.cluster.wiring import Wired
-from streamhub.domain.cluster import HostEntry, View
+from streamhub.domain.cluster import HostEntry, HostReport, View
 from streamhub.domain.ids import HostId
 from streamhub.transport.health import create_admin_app
 from streamhub.transport.site import Site, listen_socket, run_site
@@ -45,10 +45,11 @@ class Host:
         """This host as it belongs in the view. Valid once started."""
         return HostEntry(id=self.id, node=self._node, address=self._address, pid=os.getpid())
 
-    @property
-    def ready(self) -> bool:
-        """Whether it takes traffic, and may answer as an owner."""
-        return bool(self._doors) and self._wired is not None and self._wired.membership.serving
+    def report(self) -> HostReport:
+        """What the supervisor and operators want to know."""
+        if self._wired is None:
+            return HostReport(ready=False)
+        return self._wired.report(takes_traffic=bool(self._doors))
 
     async def start(self) -> None:
         """Connect to the stores, open the private site, begin to read the view.

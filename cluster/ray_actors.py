@@ -20,7 +20,7 @@ from streamhub.cluster.plan import Plan, needed
 from streamhub.cluster.ray_fleet import RayFleet
 from streamhub.cluster.roster import Roster
 from streamhub.cluster.supervisor import Report, Supervisor
-from streamhub.domain.cluster import HostEntry
+from streamhub.domain.cluster import HostEntry, HostReport
 from streamhub.domain.errors import TryAgain
 from streamhub.domain.ids import HostId
 from streamhub.persistence.cluster import PostgresClusterStore
@@ -56,8 +56,8 @@ class HostActor:
         await asyncio.shield(self._started)
         return self._host.entry
 
-    async def ping(self) -> bool:
-        return self._host.ready
+    async def ping(self) -> HostReport:
+        return self._host.report()
 
     async def look(self) -> None:
         self._host.look()

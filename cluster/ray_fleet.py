@@ -13,7 +13,7 @@ from ray.exceptions import ActorUnavailableError, RayActorError, RayError, RayTa
 
 from streamhub.cluster.names import NAMESPACE, host_name, host_of
 from streamhub.cluster.supervisor import HostGone
-from streamhub.domain.cluster import HostEntry
+from streamhub.domain.cluster import HostEntry, HostReport
 from streamhub.domain.ids import HostId
 
 log = structlog.get_logger(__name__)
@@ -60,15 +60,15 @@ class RayFleet:
             raise HostGone(_said(error)) from error
         return entry
 
-    async def ping(self, host: HostId) -> bool | None:
+    async def ping(self, host: HostId) -> HostReport | None:
         try:
             async with asyncio.timeout(PING_TIMEOUT_S):
-                ready: bool = await self._handle(host).ping.remote()
+                report: HostReport = await self._handle(host).ping.remote()
         except (ActorUnavailableError, TimeoutError):
             return None
         except RayActorError as error:
             raise HostGone("its process ended") from error
-        return ready
+        return report
 
     def look(self, host: HostId) -> None:
         with suppress(HostGone):

@@ -12,12 +12,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from streamhub.domain.cluster import HostEntry
+from streamhub.domain.cluster import HostEntry, HostReport
 from streamhub.domain.ids import HostId
 
 START_TIMEOUT_S: Final = 60.0
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
+_SILENT: Final = HostReport(ready=False)
 
 
 @dataclass(slots=True)
@@ -27,7 +28,7 @@ class _Watched:
     node: str
     heard_at: float
     entry: HostEntry | None = None
-    ready: bool = False
+    report: HostReport = _SILENT
 
 
 @dataclass(slots=True)
@@ -64,10 +65,10 @@ class Roster:
         self._watched[entry.id] = _Watched(entry.node, now, entry)
         self._pacing.pop(entry.node, None)
 
-    def answered(self, host: HostId, now: float, *, ready: bool) -> None:
+    def answered(self, host: HostId, now: float, report: HostReport) -> None:
         if watched := self._watched.get(host):
             watched.heard_at = now
-            watched.ready = ready
+            watched.report = report
 
     def remove(self, host: HostId, now: float) -> HostEntry | None:
         """Forget `host`; its entry if it served."""
@@ -114,7 +115,7 @@ class Roster:
     @property
     def ready(self) -> frozenset[HostId]:
         """The hosts that said they take traffic."""
-        return frozenset(host for host, watched in self._watched.items() if watched.ready)
+        return frozenset(host for host, watched in self._watched.items() if watched.report.ready)
 
     def __iter__(self) -> Iterator[HostId]:
         return iter(tuple(self._watched))

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from streamhub.cluster.roster import Roster
-from streamhub.domain.cluster import ClusterStore, HostEntry, View
+from streamhub.domain.cluster import ClusterStore, HostEntry, HostReport, View
 from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import HOST, RANDOM_BYTES, HostId, make_id
 
@@ -45,8 +45,8 @@ class Fleet(Protocol):
         """Waits until the host serves. Raises HostGone."""
         ...
 
-    async def ping(self, host: HostId) -> bool | None:
-        """Whether the host takes traffic; None without an answer. Raises HostGone."""
+    async def ping(self, host: HostId) -> HostReport | None:
+        """What the host says of itself; None without an answer. Raises HostGone."""
         ...
 
     def look(self, host: HostId) -> None:
@@ -182,9 +182,9 @@ class Supervisor:
         log.info("host_started", of=host, pid=entry.pid, address=entry.address)
 
     async def _ping(self, host: HostId) -> None:
-        ready = await self._fleet.ping(host)
-        if ready is not None:
-            self._roster.answered(host, self._clock(), ready=ready)
+        report = await self._fleet.ping(host)
+        if report is not None:
+            self._roster.answered(host, self._clock(), report)
 
     def _lose(self, host: HostId, why: str, *, stuck: bool = False) -> None:
         entry = self._end(host, stuck=stuck)

@@ -7,6 +7,7 @@ from streamhub.cluster.membership import Membership
 from streamhub.cluster.plan import needed
 from streamhub.cluster.stores import Stores
 from streamhub.config import Settings
+from streamhub.domain.cluster import HostReport
 from streamhub.domain.ids import HostId
 from streamhub.persistence.redis import RedisLimiter
 from streamhub.telemetry import Metrics
@@ -53,6 +54,17 @@ class Wired:
         )
         self.public[http_auth.GATE] = self._chat.gate
         self.private_routes = self._chat.private_routes
+
+    def report(self, *, takes_traffic: bool) -> HostReport:
+        """What this host is doing; it is ready if it `takes_traffic` and may answer as an owner."""
+        return HostReport(
+            ready=takes_traffic and self.membership.serving,
+            sockets=len(self._chat.sockets),
+            actors=len(self._chat.actors),
+            queued=self._chat.actors.queued,
+            links=len(self._chat.links),
+            view=self.membership.version,
+        )
 
     async def start(self) -> None:
         """Take part: read the view, carry envelopes. Raises TryAgain when PostgreSQL is away."""

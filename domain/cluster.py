@@ -38,6 +38,23 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(sorted(entry.id for entry in self.hosts if entry.state == "live"))
 
 
+class HostReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a host says of itself, to the supervisor about once a second.
+
+    `ready`: it takes traffic and may answer as an owner. `queued`: messages that wait for actors.
+    `unlinked`: hosts of the view to which no link could be made for a while; never more than a few
+    seconds unless the network between the two is cut.
+    """
+
+    ready: bool
+    sockets: int = 0
+    actors: int = 0
+    queued: int = 0
+    links: int = 0
+    view: int = 0
+    unlinked: tuple[HostId, ...] = ()
+
+
 class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One fact that every host must learn within a second.
 

@@ -1,7 +1,7 @@
 """Which hosts are started, ended and named in the view, by the clock alone."""
 
 from streamhub.cluster.roster import Roster
-from streamhub.domain.cluster import HostEntry
+from streamhub.domain.cluster import HostEntry, HostReport
 from streamhub.domain.ids import HostId
 
 A, B = HostId("ho_a"), HostId("ho_b")
@@ -38,13 +38,13 @@ def test_a_host_that_answers_is_never_overdue() -> None:
     some.serves(entry(A), 0.0)
     for second in range(1, 100):
         assert some.overdue(second) == ()
-        some.answered(A, second, ready=True)
+        some.answered(A, second, HostReport(ready=True))
 
 
 def test_a_silent_host_is_overdue_after_its_time() -> None:
     some = roster()
     some.serves(entry(A), 0.0)
-    some.answered(A, 10.0, ready=True)
+    some.answered(A, 10.0, HostReport(ready=True))
     assert some.overdue(14.9) == ()
     assert some.overdue(15.0) == (A,)
 
@@ -99,7 +99,7 @@ def test_an_answer_of_a_host_that_was_removed_does_not_bring_it_back() -> None:
     some = roster()
     some.serves(entry(A), 0.0)
     some.remove(A, 1.0)
-    some.answered(A, 1.1, ready=True)
+    some.answered(A, 1.1, HostReport(ready=True))
     assert some.entries == ()
     assert some.ready == frozenset()
 
@@ -108,6 +108,6 @@ def test_ready_are_those_that_said_so_last() -> None:
     some = roster()
     for host in (A, B):
         some.serves(entry(host), 0.0)
-        some.answered(host, 1.0, ready=True)
-    some.answered(B, 2.0, ready=False)
+        some.answered(host, 1.0, HostReport(ready=True))
+    some.answered(B, 2.0, HostReport(ready=False))
     assert some.ready == {A}

@@ -7,7 +7,7 @@ from support.polling import until
 
 from streamhub.cluster.roster import Roster
 from streamhub.cluster.supervisor import HostGone, Supervisor
-from streamhub.domain.cluster import HostEntry, View
+from streamhub.domain.cluster import HostEntry, HostReport, View
 from streamhub.domain.errors import TryAgain
 from streamhub.domain.ids import HostId
 from streamhub.persistence.memory import InMemoryClusterStore
@@ -39,12 +39,12 @@ class ScriptedFleet:
             raise HostGone(self.failing)
         return self.entries[host]
 
-    async def ping(self, host: HostId) -> bool | None:
+    async def ping(self, host: HostId) -> HostReport | None:
         if host in self.silent:
             await asyncio.Event().wait()
         if host not in self.entries:
             raise HostGone("its process ended")
-        return True
+        return HostReport(ready=True)
 
     def look(self, host: HostId) -> None:
         self.looked.append(host)
