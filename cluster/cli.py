@@ -45,9 +45,15 @@ def cli() -> None:
 @click.option("--port", type=int, metavar="PORT", help="Public port; 0 picks a free one.")
 @_data_option
 @click.option("--hosts", type=int, metavar="N", help="Hosts (processes); 0: one per core.")
+@click.option(
+    "--ray-address",
+    metavar="auto|HOST:PORT",
+    help="Run on this Ray cluster, of which this machine is a node, instead of a Ray of its own.",
+)
 @click.option("--json-logs", is_flag=True, default=None, help="One JSON object a line.")
 def up(**flags: Any) -> None:
     """Start everything and keep it running until Ctrl-C."""
+    from streamhub.cluster.join import run_joined
     from streamhub.cluster.progress import LogProgress, TerminalProgress
     from streamhub.cluster.up import run_up
     from streamhub.telemetry import configure_logging
@@ -57,7 +63,10 @@ def up(**flags: Any) -> None:
     json_logs = not on_terminal if settings.logging.json is None else settings.logging.json
     configure_logging(json_logs, settings.logging.level)
     progress = TerminalProgress() if on_terminal and not json_logs else LogProgress()
-    run_up(settings, progress, json_logs=json_logs)
+    if settings.cluster.ray_address:
+        run_joined(settings, progress)
+    else:
+        run_up(settings, progress, json_logs=json_logs)
 
 
 @cli.command()

@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 
 from streamhub.cluster.ports import Ports
-from streamhub.config import Secret, Settings
+from streamhub.config import Secret, Settings, SettingsError
 from streamhub.persistence.embedded.folder import ServerFolder
 from streamhub.persistence.embedded.stack import EmbeddedUrls
 
@@ -27,6 +27,31 @@ def completed(
             secret=settings.cluster.secret or Secret(folder.secret("cluster-secret")),
         ),
     )
+
+
+def check_complete(settings: Settings) -> None:
+    """Raises SettingsError unless everything is set that hosts on several machines must share."""
+    shared = {
+        "STREAMHUB_DATABASE_URL": settings.database.url,
+        "STREAMHUB_REDIS_URL": settings.redis.url,
+        "STREAMHUB_S3_URL": settings.objects.url,
+        "STREAMHUB_AUTH_SECRET": settings.auth.secret,
+        "STREAMHUB_CLUSTER_SECRET": settings.cluster.secret,
+    }
+    if missing := [name for name, value in shared.items() if value is None]:
+        raise SettingsError(
+            f"{', '.join(missing)} must be set to join a Ray cluster (--ray-address): its hosts run"
+            " on several machines, and what StreamHub makes for itself serves only this one"
+        )
+    ports = {
+        "STREAMHUB_PORT": settings.server.port,
+        "STREAMHUB_ADMIN_PORT": settings.server.admin_port,
+    }
+    if picked := [name for name, port in ports.items() if port == 0]:
+        raise SettingsError(
+            f"{' and '.join(picked)} must not be 0 to join a Ray cluster (--ray-address): the hosts"
+            " of each node share their ports"
+        )
 
 
 def hosts_per_node(settings: Settings) -> int:

@@ -28,10 +28,16 @@ class Host:
     view; until then, only its private site."""
 
     def __init__(
-        self, host: HostId, node: str, plan: Plan, exit_process: Callable[[], None]
+        self,
+        host: HostId,
+        node: str,
+        private_ip: str,
+        plan: Plan,
+        exit_process: Callable[[], None],
     ) -> None:
         self.id = host
         self._node = node
+        self._private_ip = private_ip
         self._plan = plan
         self._exit_process = exit_process
         self._wired: Wired | None = None
@@ -71,9 +77,9 @@ class Host:
         private = create_admin_app(wired.checks, own_metrics)
         private.add_routes(wired.private_routes)
         guard_private_site(private, self.id, secret)
-        site = await self._serve(private, self._plan.private_ip, 0, shared=False)
+        site = await self._serve(private, self._private_ip, 0, shared=False)
         self._closing.push_async_callback(site.close)
-        self._address = f"{self._plan.private_ip}:{site.port}"
+        self._address = f"{self._private_ip}:{site.port}"
 
         async def node_metrics() -> bytes:
             entries = [e for e in wired.membership.view.hosts if e.node == self._node]

@@ -10,12 +10,11 @@ from streamhub.config import Secret, Settings
 class Plan:
     """`settings` are complete: every URL, secret and port is filled in.
 
-    `private_ip` is where a host takes links; `log_socket` where log records go, if somebody
-    collects them, and `on_terminal` whether they are shown on a terminal then.
+    The same on all nodes. `log_socket` is where log records go, if somebody collects them, and
+    `on_terminal` whether they are shown on a terminal then.
     """
 
     settings: Settings
-    private_ip: str
     json_logs: bool
     log_socket: Path | None = None
     on_terminal: bool = False

@@ -29,6 +29,10 @@ class Progress(Protocol):
 
     def stopped(self) -> None: ...
 
+    def left(self) -> None:
+        """Nobody watches any more, and what was started goes on."""
+        ...
+
 
 class TerminalProgress:
     """A spinner for the present step, a line for each that is done."""
@@ -58,6 +62,9 @@ class TerminalProgress:
     def stopped(self) -> None:
         self._console.print("Stopped")
 
+    def left(self) -> None:
+        self._console.print("StreamHub goes on without this command; `streamhub down` ends it")
+
 
 class LogProgress:
     """A record for each step that is done."""
@@ -79,3 +86,6 @@ class LogProgress:
 
     def stopped(self) -> None:
         log.info("stopped")
+
+    def left(self) -> None:
+        log.info("left", streamhub="goes on")

@@ -43,8 +43,8 @@ class HostActor:
         from streamhub.cluster.host import Host
 
         _log_to(plan, host)
-        node = ray.get_runtime_context().get_node_id()
-        self._host: Host = Host(host, node, plan, lambda: os._exit(0))
+        node, ip = ray.get_runtime_context().get_node_id(), ray.util.get_node_ip_address()
+        self._host: Host = Host(host, node, ip, plan, lambda: os._exit(0))
         self._started = asyncio.ensure_future(self._start())
 
     async def _start(self) -> None:

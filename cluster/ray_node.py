@@ -22,7 +22,6 @@ from streamhub.cluster.reaper import children_of
 
 log = structlog.get_logger(__name__)
 
-IP: Final = "127.0.0.1"
 MAX_FOLDER_BYTES: Final = 38
 """Of our folder for Ray: its sockets are 69 bytes below it, and a socket's path has 107 at most."""
 
@@ -88,8 +87,29 @@ def start_ray(data: Path, workers: int) -> Path:
     return folder
 
 
+def join_ray(address: str) -> None:
+    """Connect to a Ray cluster of which this machine is a node. Main thread only.
+
+    Its token is where Ray looks for it: RAY_AUTH_MODE, RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH. Raises
+    RayNotStarted.
+    """
+    import ray
+
+    logging.getLogger("ray").setLevel(logging.WARNING)
+    try:
+        ray.init(address, namespace=NAMESPACE, configure_logging=False, log_to_driver=False)
+    except Exception as error:  # of many kinds
+        raise RayNotStarted(
+            f"The Ray cluster at {address} cannot be joined: {_first_line(error)}. This machine"
+            " must be one of its nodes (`ray start --address ...`), and RAY_AUTH_MODE and"
+            " RAY_AUTH_TOKEN_PATH must be set as for the cluster"
+        ) from error
+    if os.environ.get("RAY_AUTH_MODE") != "token":
+        log.warning("ray_without_token", advice="whoever reaches Ray's ports can run code")
+
+
 def stop_ray() -> None:
-    """End all of our Ray's processes."""
+    """End all of our Ray's processes, or leave the Ray that was joined."""
     import ray
 
     ray.shutdown()

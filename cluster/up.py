@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, redirect_stdout
 from typing import TYPE_CHECKING, Final
 
@@ -106,7 +107,6 @@ def _start(
     ends.callback(receiver.close)
     plan = Plan(
         settings=settings,
-        private_ip=ray_node.IP,
         json_logs=json_logs,
         log_socket=ray_folder / _LOG_SOCKET,
         on_terminal=sys.stderr.isatty(),
@@ -114,9 +114,24 @@ def _start(
     with progress.step(f"{hosts} hosts" if hosts > 1 else "1 host"):
         service = _Service(settings, plan, hosts, folder, servers, admin)
         ends.callback(service.stop, signals)
-        service.wait_until_complete()
+        wait_until_complete(service.watch)
     signals.hold()
     return service
+
+
+def wait_until_complete(look: "Callable[[], Report | None]") -> None:
+    """Raises NotStarted when the hosts do not take traffic in time, as `look` sees them."""
+    deadline = time.monotonic() + HOSTS_TIMEOUT_S
+    problem = ""
+    while True:
+        report = look()
+        if report is not None and report.complete:
+            return
+        problem = report.problem if report is not None else problem
+        if time.monotonic() > deadline:
+            reason = problem or "the supervisor's and Ray's logs may say why"
+            raise NotStarted(f"The hosts do not take traffic after {HOSTS_TIMEOUT_S:g} s: {reason}")
+        time.sleep(LOOP_S)
 
 
 class _Service:
@@ -141,22 +156,6 @@ class _Service:
         self._servers = servers
         self._state = StateFile(folder)
         self._supervisor: SupervisorLink = SupervisorLink(plan, hosts)
-
-    def wait_until_complete(self) -> None:
-        """Raises NotStarted when the hosts do not take traffic in time."""
-        deadline = time.monotonic() + HOSTS_TIMEOUT_S
-        problem = ""
-        while True:
-            report = self.watch()
-            if report is not None and report.complete:
-                return
-            problem = report.problem if report is not None else problem
-            if time.monotonic() > deadline:
-                reason = problem or "the supervisor's and Ray's logs may say why"
-                raise NotStarted(
-                    f"The hosts do not take traffic after {HOSTS_TIMEOUT_S:g} s: {reason}"
-                )
-            time.sleep(LOOP_S)
 
     def watch(self) -> "Report | None":
         """One look: start dead servers again, write the state if it changed. Raises RayLost."""

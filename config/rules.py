@@ -155,9 +155,17 @@ def _objects_url(text: str) -> Secret:
     return Secret(text)
 
 
+def _ray_address(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if text != "auto" and not (host and colon and _address(host.strip("[]")) and _port(port)):
+        raise ValueError
+    return text
+
+
 PORT: Final = Rule("a port between 0 and 65535", _port)
 FLAG: Final = Rule("true or false", _flag)
 ADDRESS: Final = Rule("an IP address or a host name", _address)
+RAY_ADDRESS: Final = Rule("auto or HOST:PORT", _ray_address)
 NAME: Final = Rule("1 to 64 printable ASCII characters without blanks", _name)
 PATH: Final = Rule("the path of a folder", _path)
 SECRET: Final = Rule(

@@ -177,6 +177,12 @@ class ClusterSettings:
         " into the data folder.",
         variable="CLUSTER_SECRET",
     )
+    ray_address: str = setting(
+        "",
+        rules.RAY_ADDRESS,
+        "A running Ray cluster to join, as `HOST:PORT`; `auto`: the one this machine is a node of."
+        " Empty: `streamhub up` starts a Ray of its own. A token is given in Ray's variables.",
+    )
     lanes: int = setting(
         2, rules.whole(1, 64), "Connections over which one host's commits are spread."
     )
