@@ -12,6 +12,7 @@ from streamhub.config.settings import (
     DatabaseSettings,
     EdgeSettings,
     LoggingSettings,
+    MailSettings,
     ObjectSettings,
     RedisSettings,
     ServerSettings,
@@ -29,6 +30,7 @@ GROUPS: Final[Mapping[str, type]] = {
     "edge": EdgeSettings,
     "auth": AuthSettings,
     "cluster": ClusterSettings,
+    "mail": MailSettings,
     "logging": LoggingSettings,
 }
 

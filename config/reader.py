@@ -48,7 +48,10 @@ def load_settings(
         *_from_flags(overrides or {}),
     )
     for item in given:  # in rising order of precedence
-        values[item.known.group][item.known.name] = _checked(item)
+        value = _checked(item)
+        values[item.known.group][item.known.name] = (
+            cwd / value if isinstance(value, Path) else value
+        )
         sources[item.known.key] = item.source
     groups: dict[str, Any] = {group: cls(**values[group]) for group, cls in GROUPS.items()}
     groups["server"] = replace(groups["server"], data=cwd / groups["server"].data)
@@ -153,6 +156,17 @@ def _check_together(settings: Settings) -> None:
             "STREAMHUB_LEASE_S must be less than STREAMHUB_HOST_DEAD_AFTER_S"
             f" ({cluster.host_dead_after_s}), not {cluster.lease_s}: a host must stop owning"
             " before another may take over"
+        )
+    tls = {
+        "STREAMHUB_LINK_TLS_CERT": cluster.link_tls_cert,
+        "STREAMHUB_LINK_TLS_KEY": cluster.link_tls_key,
+        "STREAMHUB_LINK_TLS_CA": cluster.link_tls_ca,
+    }
+    missing = [name for name, path in tls.items() if path is None]
+    if missing and len(missing) < len(tls):
+        raise SettingsError(
+            f"{' and '.join(missing)} must be set too: links between hosts are encrypted with all"
+            f" of {', '.join(tls)}, or with none"
         )
     if server.port and server.port == server.admin_port:
         raise SettingsError(

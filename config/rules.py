@@ -6,6 +6,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.utils import formataddr, parseaddr
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -144,6 +145,23 @@ def _origins(text: str) -> tuple[str, ...]:
     return tuple(_origin(item.strip()) for item in text.split(",") if item.strip())
 
 
+def _smtp_url(text: str) -> Secret:
+    parts = urlsplit(text)
+    query = parse_qsl(parts.query, strict_parsing=bool(parts.query))
+    known = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.path in ("", "/")
+    if not known or query not in ([], [("tls", "none")]) or parts.fragment:
+        raise ValueError
+    _ = parts.port  # raises ValueError for one that is no port
+    return Secret(text)
+
+
+def _mailbox(text: str) -> str:
+    name, address = parseaddr(text)
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", address) or not text.isprintable():
+        raise ValueError
+    return formataddr((name, address))
+
+
 def _objects_url(text: str) -> Secret:
     parts = urlsplit(text)
     bucket = re.fullmatch(r"/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", parts.path)
@@ -168,6 +186,7 @@ ADDRESS: Final = Rule("an IP address or a host name", _address)
 RAY_ADDRESS: Final = Rule("auto or HOST:PORT", _ray_address)
 NAME: Final = Rule("1 to 64 printable ASCII characters without blanks", _name)
 PATH: Final = Rule("the path of a folder", _path)
+FILE: Final = Rule("the path of a file", _path)
 SECRET: Final = Rule(
     f"at least {MIN_SECRET_BYTES} bytes",
     _secret,
@@ -190,6 +209,12 @@ REDIS_URL: Final = secret_url(
     "rediss",
     "unix",
 )
+SMTP_URL: Final = Rule(
+    "a URL like smtp://user:password@host:587 or smtps://user:password@host:465",
+    _smtp_url,
+    without_password,
+)
+MAILBOX: Final = Rule("a mailbox like StreamHub <noreply@chat.example.com>", _mailbox)
 OBJECTS_URL: Final = Rule(
     "a URL like https://ACCESS:SECRET@host:9000/bucket?region=us-east-1",
     _objects_url,

@@ -183,6 +183,20 @@ class ClusterSettings:
         "A running Ray cluster to join, as `HOST:PORT`; `auto`: the one this machine is a node of."
         " Empty: `streamhub up` starts a Ray of its own. A token is given in Ray's variables.",
     )
+    link_tls_cert: Path | None = setting(
+        None,
+        rules.FILE,
+        "PEM file of the certificate that this node's hosts show each other, for client and server"
+        " use. With link_tls_key and link_tls_ca, links between hosts are encrypted.",
+    )
+    link_tls_key: Path | None = setting(
+        None, rules.FILE, "PEM file of that certificate's key, without a password."
+    )
+    link_tls_ca: Path | None = setting(
+        None,
+        rules.FILE,
+        "PEM file of the authority that signs the certificates of all hosts, and of nobody else.",
+    )
     lanes: int = setting(
         2, rules.whole(1, 64), "Connections over which one host's commits are spread."
     )
@@ -196,6 +210,26 @@ class ClusterSettings:
         rules.seconds(0.2, 600),
         "Seconds without reading the cluster log after which a host stops answering as an owner;"
         " must be less than host_dead_after_s.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailSettings:
+    """How mails reach people."""
+
+    url: Secret | None = setting(
+        None,
+        rules.SMTP_URL,
+        "Mail server. With smtp the connection is upgraded by STARTTLS, or refused; `?tls=none`"
+        " leaves it bare. Absent: mails are kept, and shown by `streamhub mail` and on the admin"
+        " port.",
+        variable="SMTP_URL",
+    )
+    sender: str = setting(
+        "StreamHub <streamhub@localhost>",
+        rules.MAILBOX,
+        "Whom mails are from.",
+        variable="MAIL_FROM",
     )
 
 
@@ -231,5 +265,6 @@ class Settings:
     edge: EdgeSettings = EdgeSettings()
     auth: AuthSettings = AuthSettings()
     cluster: ClusterSettings = ClusterSettings()
+    mail: MailSettings = MailSettings()
     logging: LoggingSettings = LoggingSettings()
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False, compare=False)

@@ -5,6 +5,7 @@ has it; one that cannot be sent is tried again for a day, with pauses that doubl
 hour. Without a mail server mails stay in the queue, as the *mailbox* that developers look into.
 """
 
+from collections.abc import Mapping
 from typing import Final, Literal, Protocol
 
 import msgspec
@@ -59,6 +60,14 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     mail: Mail
     tries: int
     problem: str = ""
+
+
+class Mailer(Protocol):
+    """Writes to people. What a kind of mail says is in its template, with these `values`."""
+
+    async def send(self, kind: MailKind, to: str, values: Mapping[str, str]) -> None:
+        """Queue a mail. Raises TryAgain("unavailable")."""
+        ...
 
 
 class MailQueue(Protocol):

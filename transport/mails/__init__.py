@@ -1,0 +1,1 @@
+"""What mails say: for each kind a text, whose first line is the subject, and a page."""
