@@ -16,7 +16,7 @@ VALUES = {
     "handle": "ann",
     "code": "123456",
     "link": "https://chat.example.org/l/abc?d=e&f=g",
-    "minutes": "10",
+    "minutes": "37",
     "address": "192.0.2.1",
     "client": "Firefox",
     "when": "23 November 2026, 10:00 UTC",
