@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, cast
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from streamhub.domain.errors import TryAgain
 
 TIMEOUT_S: Final = 2.0
+MAX_CONNECTIONS: Final = 16
 RETRY_AFTER_MS: Final = 1000
 
 # KEYS[1] holds the microsecond at which the key's burst is whole again (GCRA's TAT).
@@ -41,19 +42,22 @@ def open_redis(url: str) -> Redis:
 
     Raises ValueError for a URL that is none of these.
     """
-    return Redis.from_url(
+    pool = BlockingConnectionPool.from_url(  # who comes when all are in use waits for one
         url,
+        max_connections=MAX_CONNECTIONS,
+        timeout=TIMEOUT_S,
         socket_timeout=TIMEOUT_S,
         socket_connect_timeout=TIMEOUT_S,
         health_check_interval=30,
         # One new connection at once when an idle one had gone, then fail fast.
         retry=Retry(NoBackoff(), 1),
     )
+    return Redis.from_pool(pool)
 
 
 async def ping(client: Redis) -> None:
     """Raises TryAgain("unavailable") when Redis does not answer."""
-    async with _translated():
+    async with translated():
         await client.ping()
 
 
@@ -66,15 +70,16 @@ class RedisLimiter:
 
     async def take(self, key: str, rate: float, burst: int) -> int:
         each_us = math.ceil(1_000_000 / rate)
-        async with _translated():
+        async with translated():
             answer = await self._script(keys=[self._prefix + key], args=[each_us, burst])
         return int(cast(int, answer))
 
 
 @asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
+async def translated() -> AsyncIterator[None]:
+    """Errors of Redis become TryAgain("unavailable")."""
     try:
         yield
     except (RedisError, OSError, TimeoutError) as error:
-        detail = "The rate limits are away."
+        detail = "Rate limits and one-time codes are away."
         raise TryAgain("unavailable", detail, retry_after_ms=RETRY_AFTER_MS) from error
