@@ -6,10 +6,11 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
+from streamhub.domain.access import Role, Standing, Status
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import UserId
 
-AccountRole = Literal["user", "admin"]
+AccountKind = Literal["person", "bot"]
 
 MAX_NAME: Final = 80
 MAX_EMAIL: Final = 254  # RFC 5321, section 4.5.3.1.3, less the angle brackets
@@ -29,14 +30,37 @@ _NO_TEXT: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """A person who can sign in. `email` is None where none is known; `created_at` in ms."""
+    """A person who can sign in, or a bot of its `owner`, which acts by tokens alone.
+
+    `email` is None where none is known, and proven to be theirs at `email_confirmed_at`;
+    `status_note` is what a moderator said when the status changed. Times in ms. `show_presence`,
+    `show_reading`: whether others see if they are there, and how far they have read.
+    """
 
     id: UserId
     handle: str
     name: str
     email: str | None
-    role: AccountRole
+    role: Role
     created_at: int
+    kind: AccountKind = "person"
+    owner: UserId | None = None
+    status: Status = "active"
+    status_note: str = ""
+    email_confirmed_at: int | None = None
+    locale: str = "en"
+    time_zone: str = "UTC"
+    show_presence: bool = True
+    show_reading: bool = True
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody can sign in to it any more."""
+        return self.status in ("deactivated", "deleted")
+
+    @property
+    def standing(self) -> Standing:
+        return Standing(user=self.id, role=self.role, status=self.status)
 
     def __repr__(self) -> str:  # without what must not reach a log
         return f"Account({self.id})"
@@ -45,11 +69,12 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     """What a log-in is checked against.
 
-    `known_address`: the account has signed in from that address before.
+    `known_address`: the account has signed in from that address before. Without a hash it has no
+    password.
     """
 
     account: Account
-    password_hash: str
+    password_hash: str | None
     known_address: bool
 
     def __repr__(self) -> str:
@@ -60,9 +85,9 @@ class AccountStore(Protocol):
     """Accounts and their password hashes. Handles and e-mail addresses are unique, whatever
     their case. All raise TryAgain("unavailable") when the store is away."""
 
-    async def create(self, account: Account, password_hash: str) -> None:
-        """Raises Refused("conflict") when the handle or the e-mail address is taken, without
-        saying which."""
+    async def create(self, account: Account, password_hash: str | None) -> None:
+        """Without a hash no password opens it. Raises Refused("conflict") when the handle or the
+        e-mail address is taken, without saying which."""
         ...
 
     async def account(self, user: UserId) -> Account | None: ...

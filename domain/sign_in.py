@@ -145,9 +145,9 @@ class SignIn:
         # Hashed even when it cannot match: who is there must not show in how long it takes.
         wanted = found.password_hash if found and given is not None else None
         verified = await self._hasher.verify(wanted, given or "")
-        if found is None or given is None or not verified.matches:
+        if found is None or given is None or not verified.matches or found.account.closed:
             raise Refused("unauthenticated", "the login or the password is wrong")
-        if verified.outdated:
+        if verified.outdated and found.password_hash is not None:
             await self._rehash(found.account.id, found.password_hash, given)
         return await self._open(found.account, network)
 

@@ -16,20 +16,24 @@ from streamhub.domain.people import Person
 from streamhub.persistence.postgres import Pool, PooledConnection, Record
 
 _CREATE: Final = """
-    INSERT INTO users (id, handle, name, email, role, created_at, password_hash)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)
+    INSERT INTO users (
+        id, handle, name, email, role, created_at, password_hash, kind, owner_id,
+        email_confirmed_at, locale, time_zone
+    )
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     ON CONFLICT DO NOTHING
     RETURNING id
 """
-_GET: Final = "SELECT id, handle, name, email, role, created_at FROM users WHERE id = $1"
+_GET: Final = "SELECT * FROM accounts WHERE id = $1"
 _BY_IDS: Final = "SELECT id, handle, name FROM users WHERE id = ANY($1::text[])"
 _BY_HANDLES: Final = "SELECT id, handle, name FROM users WHERE handle = ANY($1::text[])"
 _CREDENTIALS: Final = """
-    SELECT u.id, u.handle, u.name, u.email, u.role, u.created_at, u.password_hash,
+    SELECT a.*, u.password_hash,
         EXISTS (
             SELECT FROM token_families f WHERE f.user_id = u.id AND f.address = $2
         ) AS known_address
-    FROM users u WHERE u.handle = lower($1) OR lower(u.email) = lower($1)
+    FROM users u JOIN accounts a USING (id)
+    WHERE u.handle = lower($1) OR lower(u.email) = lower($1)
 """
 _REPLACE_HASH: Final = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2"
 
@@ -40,8 +44,9 @@ _OPEN: Final = """
     VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
 _LOCK: Final = """
-    SELECT f.*, u.handle, u.name, u.email, u.role, u.created_at
-    FROM token_families f JOIN users u ON u.id = f.user_id
+    SELECT a.*, f.id AS family_id, f.user_id, f.selector, f.current, f.previous, f.address,
+        f.opened_at, f.rotated_at, f.expires_at, f.revoked_at
+    FROM token_families f JOIN accounts a ON a.id = f.user_id
     WHERE f.selector = $1
     FOR UPDATE OF f
 """
@@ -58,8 +63,8 @@ _REVOKE: Final = """
     SELECT id, cluster_log_append($3, id) FROM revoked
 """
 _SIGNED_IN: Final = """
-    SELECT u.id, u.handle, u.name, u.email, u.role, u.created_at
-    FROM token_families f JOIN users u ON u.id = f.user_id
+    SELECT a.*
+    FROM token_families f JOIN accounts a ON a.id = f.user_id
     WHERE f.id = $1 AND f.revoked_at IS NULL
 """
 _REVOKED_SINCE: Final = "SELECT id FROM token_families WHERE revoked_at >= $1"
@@ -71,7 +76,7 @@ class PostgresAccountStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def create(self, account: Account, password_hash: str) -> None:
+    async def create(self, account: Account, password_hash: str | None) -> None:
         created = await self._pool.fetchval(
             _CREATE,
             account.id,
@@ -81,20 +86,25 @@ class PostgresAccountStore:
             account.role,
             account.created_at,
             password_hash,
+            account.kind,
+            account.owner,
+            account.email_confirmed_at,
+            account.locale,
+            account.time_zone,
         )
         if created is None:
             raise handle_or_email_taken()
 
     async def account(self, user: UserId) -> Account | None:
         row = await self._pool.fetchrow(_GET, user)
-        return None if row is None else _account(row)
+        return None if row is None else account_of(row)
 
     async def credentials(self, login: str, address: str) -> Credentials | None:
         row = await self._pool.fetchrow(_CREDENTIALS, login, address)
         if row is None:
             return None
         return Credentials(
-            account=_account(row),
+            account=account_of(row),
             password_hash=row["password_hash"],
             known_address=row["known_address"],
         )
@@ -152,7 +162,7 @@ class PostgresFamilyStore:
                     return None
                 case "over":
                     return None
-            return Refreshed(family=family.id, account=_account(row, family.user))
+            return Refreshed(family=family.id, account=account_of(row))
 
         return await self._pool.transact(work)
 
@@ -162,27 +172,37 @@ class PostgresFamilyStore:
 
     async def signed_in(self, family: FamilyId) -> Account | None:
         row = await self._pool.fetchrow(_SIGNED_IN, family)
-        return None if row is None else _account(row)
+        return None if row is None else account_of(row)
 
     async def revoked_since(self, moment_ms: int) -> tuple[FamilyId, ...]:
         rows = await self._pool.fetch(_REVOKED_SINCE, moment_ms)
         return tuple(FamilyId(row["id"]) for row in rows)
 
 
-def _account(row: Record, user: UserId | None = None) -> Account:
+def account_of(row: Record) -> Account:
+    """The account of a row of `accounts`."""
     return Account(
-        id=user or UserId(row["id"]),
+        id=UserId(row["id"]),
         handle=row["handle"],
         name=row["name"],
         email=row["email"],
         role=row["role"],
         created_at=row["created_at"],
+        kind=row["kind"],
+        owner=row["owner_id"],
+        status=row["status"],
+        status_note=row["status_note"],
+        email_confirmed_at=row["email_confirmed_at"],
+        locale=row["locale"],
+        time_zone=row["time_zone"],
+        show_presence=row["show_presence"],
+        show_reading=row["show_reading"],
     )
 
 
 def _family(row: Record) -> Family:
     return Family(
-        id=FamilyId(row["id"]),
+        id=FamilyId(row["family_id"]),
         user=UserId(row["user_id"]),
         selector=row["selector"],
         current=row["current"],

@@ -22,7 +22,7 @@ from streamhub.domain.ids import TOKEN, USER, UserId, make_id
 from streamhub.domain.people import People, Person
 from streamhub.persistence.accounts import PostgresAccountStore, PostgresFamilyStore
 from streamhub.persistence.cluster import PostgresClusterStore
-from streamhub.persistence.memory_accounts import InMemoryAccountStore
+from streamhub.persistence.memory.accounts import InMemoryAccountStore
 
 KEY = secrets.token_bytes(32)
 NOW = 1_764_000_000_000

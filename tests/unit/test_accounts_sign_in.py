@@ -16,7 +16,7 @@ from streamhub.domain.passwords import Verified
 from streamhub.domain.sign_in import Grant, SignIn
 from streamhub.domain.tokens import Revocations, TokenIssuer, TokenVerifier
 from streamhub.persistence.admin_account import ensure_admin
-from streamhub.persistence.memory_accounts import InMemoryAccountStore
+from streamhub.persistence.memory.accounts import InMemoryAccountStore
 
 SECRET = Secret(secrets.token_urlsafe(32))
 PASSWORD = "correct horse battery"

@@ -25,10 +25,10 @@ class InMemoryAccountStore:
     def __init__(self, announce: Callable[[str, str], Awaitable[None]]) -> None:
         self._announce = announce
         self._accounts: dict[UserId, Account] = {}
-        self._hashes: dict[UserId, str] = {}
+        self._hashes: dict[UserId, str | None] = {}
         self._families: dict[bytes, Family] = {}  # by selector
 
-    async def create(self, account: Account, password_hash: str) -> None:
+    async def create(self, account: Account, password_hash: str | None) -> None:
         if any(_clash(account, other) for other in self._accounts.values()):
             raise handle_or_email_taken()
         self._accounts[account.id] = account
