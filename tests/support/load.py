@@ -52,6 +52,7 @@ class Person(NamedTuple):
 class Ack(NamedTuple):
     """When a message was first sent and when that was acknowledged, in seconds of the loop."""
 
+    sender: str
     channel: str
     sent_s: float
     acked_s: float
@@ -161,6 +162,23 @@ class Load:
         assert seconds is not None
         return seconds
 
+    async def all_answered(self, within_s: float = 90.0) -> None:
+        """Wait until each sender was told of something it sent from now on. Raises
+        TimeoutError."""
+        now_s, told = asyncio.get_running_loop().time(), len(self.acks)
+
+        async def are() -> bool:
+            senders = {ack.sender for ack in self.acks[told:] if ack.sent_s >= now_s}
+            return len(senders) == self._size.senders
+
+        await until(are, within_s=within_s)
+
+    def waits(self, *, since_s: float) -> list[float]:
+        """How long messages that were under way at `since_s`, or sent later, then waited for
+        their acknowledgement, the shortest first. Seconds."""
+        late = (ack for ack in self.acks if ack.acked_s >= since_s)
+        return sorted(ack.acked_s - max(ack.sent_s, since_s) for ack in late)
+
     async def more(self, count: int, within_s: float = 60.0) -> None:
         """Wait for so many further acknowledgements. Raises TimeoutError."""
         enough = len(self.acks) + count
@@ -222,7 +240,8 @@ class Load:
                 self.ledger.failed(text)
                 return
             self.ledger.acknowledged(text, receipt.seq)
-            self.acks.append(Ack(channel, begun_s, asyncio.get_running_loop().time()))
+            now_s = asyncio.get_running_loop().time()
+            self.acks.append(Ack(text.rpartition("-")[0], channel, begun_s, now_s))
             return
 
     async def _listen(self, client: StreamHubClient, reading: Reading) -> None:

@@ -1,0 +1,51 @@
+"""One StreamHub on three machines for all tests here: it takes most of a minute to start."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from support.names import NamingLoop
+from support.network import why_not
+from support.nodes import Nodes
+from support.operator import Operator
+from support.up import START_WITHIN_S
+
+FIRST_NODES = ("a", "b", "c")
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"naming": NamingLoop}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    mine = [item for item in items if here in item.path.parents]
+    reason = why_not() if mine else ""
+    for item in mine:
+        if reason:
+            item.add_marker(pytest.mark.skip(reason=reason))
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(START_WITHIN_S + 120))
+
+
+@pytest.fixture(scope="session")
+def _nodes() -> Iterator[Nodes]:
+    with tempfile.TemporaryDirectory(prefix="shn-", dir="/tmp") as folder:
+        nodes = Nodes(Path(folder))
+        try:
+            nodes.start(FIRST_NODES)
+            yield nodes
+        finally:
+            nodes.close()
+
+
+@pytest.fixture
+async def operator(_nodes: Nodes) -> AsyncIterator[Operator]:
+    """Somebody who does to the nodes what must not harm; all of them are green at the beginning,
+    and what is cut is healed at the end."""
+    operator = Operator(_nodes)
+    await operator.all_green()
+    yield operator
+    _nodes.network.heal()

@@ -1,0 +1,163 @@
+"""StreamHub on several machines: real Ray nodes in namespaces, joined by `streamhub up`.
+
+The head carries no hosts. Stores run beside the test. Clients come from the test's own address
+and know the service by one name with the addresses of all nodes.
+"""
+
+import json
+import secrets
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import msgspec
+from support.names import NAMES
+from support.network import Network
+from support.ray_nodes import HEAD, RayNodes
+from support.reachable_stores import ReachableStores
+from support.up import START_WITHIN_S, wait_for
+
+from streamhub.domain.cluster import HostEntry, View
+
+SERVICE: Final = "streamhub.test"
+PORT: Final = 8080
+ADMIN_PORT: Final = 8081
+_ANSWER_WITHIN_S: Final = 2.0
+_SUPERVISOR: Final = b"ray::SupervisorActor"
+
+
+class Nodes:
+    """A running StreamHub, one host on each node. Main thread only, except where said."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = f"http://{SERVICE}:{PORT}"
+        self.network = Network()
+        self._folder = folder
+        self.stores = ReachableStores(folder / "data", self.network.stores, self.network.subnet)
+        self._auth_secret, self._cluster_secret = secrets.token_hex(32), secrets.token_hex(32)
+        self._up: subprocess.Popen[bytes] | None = None
+        self._log = folder / "up.log"
+
+    # -- beginning and end --------------------------------------------------------------------
+
+    def start(self, names: Iterable[str]) -> None:
+        """Returns when StreamHub is ready on the nodes of these names."""
+        self.network.start()
+        self.stores.spawn()
+        self.stores.wait_ready()
+        self.ray = RayNodes(self.network, self._folder, self.stores.urls.redis)
+        self.network.add(HEAD)
+        self.ray.start_head()
+        self.ray.wait_started(HEAD)
+        for name in names:
+            self.begin_node(name)
+        for name in names:
+            self.ray.wait_started(name)
+        self.join()
+        wait_for(self._is_ready, "streamhub up is ready", START_WITHIN_S)
+
+    def close(self) -> None:
+        """End and remove everything. May be repeated."""
+        NAMES.pop(SERVICE, None)
+        self.network.close()
+        self.stores.stop()
+
+    def begin_node(self, name: str) -> None:
+        """A new machine begins to join; its hosts come by themselves. Clients know it at once."""
+        self.network.add(name)
+        self.ray.start(name)
+        self._announce()
+
+    def remove_node(self, name: str) -> None:
+        """Take what is left of a machine away."""
+        self.network.remove(name)
+        self._announce()
+
+    def join(self) -> None:
+        """`streamhub up` on the head, which may have ended; returns at once."""
+        urls = self.stores.urls
+        environment = {
+            **self.ray.environment,
+            "STREAMHUB_DATABASE_URL": urls.postgres,
+            "STREAMHUB_REDIS_URL": urls.redis,
+            "STREAMHUB_S3_URL": urls.objects,
+            "STREAMHUB_AUTH_SECRET": self._auth_secret,
+            "STREAMHUB_CLUSTER_SECRET": self._cluster_secret,
+            "STREAMHUB_HOST": "0.0.0.0",  # noqa: S104 - of a namespace
+            "STREAMHUB_ADMIN_HOST": "0.0.0.0",  # noqa: S104
+        }
+        command = [sys.executable, "-P", "-m", "streamhub", "up", "--json-logs", "--hosts", "1"]
+        command += ["--ray-address", self.ray.address, "--data", str(self._folder / "up")]
+        self._up = self.network.spawn(HEAD, command, environment=environment, log=self._log)
+
+    def leave(self) -> int:
+        """End `streamhub up`, which ends nothing else; its exit code."""
+        assert self._up is not None
+        self._up.send_signal(signal.SIGTERM)
+        return self._up.wait(60)
+
+    # -- what is there ------------------------------------------------------------------------
+
+    @property
+    def names(self) -> list[str]:
+        """The nodes that carry hosts."""
+        return [name for name in self.network.addresses if name not in (HEAD, "clients", "stores")]
+
+    async def view(self) -> View:
+        """The view, from PostgreSQL. Any thread."""
+        connection = await asyncpg.connect(self.stores.urls.postgres)
+        try:
+            row = await connection.fetchrow("SELECT version, hosts FROM cluster_view")
+        finally:
+            await connection.close()
+        assert row is not None
+        hosts = msgspec.json.decode(row["hosts"], type=tuple[HostEntry, ...])
+        return View(version=row["version"], hosts=hosts)
+
+    async def hosts(self) -> dict[str, HostEntry]:
+        """The host of each node that has one in the view. Any thread."""
+        nodes = {address: name for name, address in self.network.addresses.items()}
+        hosts = (await self.view()).hosts
+        return {nodes.get(entry.address.rpartition(":")[0], ""): entry for entry in hosts}
+
+    def is_green(self, name: str) -> bool:
+        """Whether a node says that it is ready. Any thread."""
+        url = f"http://{self.network.addresses[name]}:{ADMIN_PORT}/readyz"
+        try:
+            with urllib.request.urlopen(url, timeout=_ANSWER_WITHIN_S) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def supervisor(self) -> tuple[str, int]:
+        """The node and the process id of the supervisor. Raises LookupError. Any thread."""
+        for name in (HEAD, *self.names):
+            for pid in self.network.processes(name):
+                if _title(pid).startswith(_SUPERVISOR):
+                    return name, pid
+        raise LookupError("no supervisor runs")
+
+    # -- private ------------------------------------------------------------------------------
+
+    def _announce(self) -> None:
+        NAMES[SERVICE] = tuple(self.network.addresses[name] for name in self.names)
+
+    def _is_ready(self) -> bool:
+        assert self._up is not None
+        said = self._log.read_text()
+        if (code := self._up.poll()) is not None:
+            raise RuntimeError(f"streamhub up ended with {code}:\n{said}")
+        return any(json.loads(line)["event"] == "ready" for line in said.splitlines())
+
+
+def _title(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
