@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from streamhub.domain.accounts import Account
 from streamhub.domain.channels import Channel, History, Member, Message
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import CHANNEL, USER, is_id
@@ -21,6 +22,17 @@ def after_channel(cursor: str | None) -> str:
 
 
 def channel_cursor(items: Sequence[Channel], *, more: bool) -> str | None:
+    return items[-1].id if more else None
+
+
+def after_account(cursor: str | None) -> str:
+    """The id after which a page of accounts begins. Raises Refused("bad_request")."""
+    if cursor is not None and not is_id(cursor, USER):
+        raise _bad_cursor()
+    return cursor or ""
+
+
+def account_cursor(items: Sequence[Account], *, more: bool) -> str | None:
     return items[-1].id if more else None
 
 

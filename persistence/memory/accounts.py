@@ -1,10 +1,22 @@
 """Accounts and token families in memory: the twin that passes the same contract tests."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 import msgspec
+from msgspec import UNSET
 
+from streamhub.domain.access import RIGHTS_CHANGED
+from streamhub.domain.account_edits import (
+    AccountEdit,
+    AccountQuery,
+    SignOut,
+    no_admin_left,
+    no_such_account,
+    stops_being_admin,
+)
 from streamhub.domain.accounts import Account, Credentials, handle_or_email_taken
+from streamhub.domain.audit import AuditEvent, AuditLog
+from streamhub.domain.channels import Page
 from streamhub.domain.families import (
     REVOKED,
     Family,
@@ -14,16 +26,21 @@ from streamhub.domain.families import (
 )
 from streamhub.domain.ids import UserId
 from streamhub.domain.people import Person
+from streamhub.persistence.memory.audit import InMemoryAuditLog
+from streamhub.persistence.paging import account_cursor, after_account
 
 
 class InMemoryAccountStore:
-    """Implements AccountStore, People and FamilyStore.
+    """Implements AccountStore, AccountEdits, People and FamilyStore.
 
-    `announce` is the `append` of the ClusterStore to write revocations to.
+    `announce` is the `append` of the ClusterStore to write revocations to, `audit` the log.
     """
 
-    def __init__(self, announce: Callable[[str, str], Awaitable[None]]) -> None:
+    def __init__(
+        self, announce: Callable[[str, str], Awaitable[None]], audit: AuditLog | None = None
+    ) -> None:
         self._announce = announce
+        self._audit = audit or InMemoryAuditLog()
         self._accounts: dict[UserId, Account] = {}
         self._hashes: dict[UserId, str | None] = {}
         self._families: dict[bytes, Family] = {}  # by selector
@@ -52,6 +69,50 @@ class InMemoryAccountStore:
     async def replace_hash(self, user: UserId, old: str, new: str) -> None:
         if self._hashes.get(user) == old:
             self._hashes[user] = new
+
+    async def edit(
+        self,
+        user: UserId,
+        edit: AccountEdit,
+        events: Sequence[AuditEvent],
+        sign_out: SignOut | None = None,
+    ) -> Account:
+        before = self._accounts.get(user)
+        if before is None or before.status == "deleted":
+            raise no_such_account()
+        after = edit.applied_to(before)
+        others = [account for account in self._accounts.values() if account.id != user]
+        if stops_being_admin(before, after) and not any(
+            (other.role, other.status) == ("admin", "active") for other in others
+        ):
+            raise no_admin_left()
+        if any(_clash(after, other) for other in others):
+            raise handle_or_email_taken()
+        self._accounts[user] = after
+        if edit.password_hash is not UNSET:
+            self._hashes[user] = edit.password_hash
+        if sign_out is not None:
+            await self._sign_out(user, sign_out)
+        if (before.role, before.status) != (after.role, after.status):
+            await self._announce(RIGHTS_CHANGED, user)
+        for event in events:
+            await self._audit.record(event)
+        return after
+
+    async def _sign_out(self, user: UserId, sign_out: SignOut) -> None:
+        for family in self._where(lambda f: f.user == user and f.revoked_at is None):
+            if family.id != sign_out.keep:
+                ended = msgspec.structs.replace(family, revoked_at=sign_out.now_ms)
+                self._families[family.selector] = ended
+                await self._announce(REVOKED, family.id)
+
+    async def accounts(self, query: AccountQuery) -> Page[Account]:
+        found = sorted(
+            (account for account in self._accounts.values() if _matches(account, query)),
+            key=lambda account: account.id,
+        )
+        items = tuple(found[: query.limit])
+        return Page(items=items, next_cursor=account_cursor(items, more=len(found) > query.limit))
 
     async def by_ids(self, users: Collection[UserId]) -> Mapping[UserId, Person]:
         return {id: _person(self._accounts[id]) for id in users if id in self._accounts}
@@ -115,6 +176,19 @@ def _clash(one: Account, other: Account) -> bool:
     if one.handle == other.handle:
         return True
     return one.email is not None and one.email.lower() == (other.email or "").lower()
+
+
+def _matches(account: Account, query: AccountQuery) -> bool:
+    text = (query.text or "").lower()
+    said = (account.handle, (account.email or "").lower())
+    return (
+        account.id > after_account(query.cursor)
+        and (any(word.startswith(text) for word in said) or text in account.name.lower())
+        and query.role in (None, account.role)
+        and query.status in (None, account.status)
+        and query.kind in (None, account.kind)
+        and query.owner in (None, account.owner)
+    )
 
 
 def _person(account: Account) -> Person:
