@@ -12,17 +12,24 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from support import slow_link
+from support.slow_link import Weather
 from support.up import wait_for
 
 _PREFIX: Final = "shnet"
 _NAMESPACES: Final = Path("/run/netns")
 _FIRST_CUT: Final = 1000
 """Preference of the hub's rule for the first cut; the main table is looked at much later."""
+
+_FIRST_WEATHER: Final = 10_000
+_THROUGH_WEATHER: Final = 500
+"""Preference of the rule that routes on what comes out of a slow wire."""
 
 
 def ip(arguments: str, *, namespace: str | None = None) -> str:
@@ -65,6 +72,9 @@ class Network:
         self._numbers = itertools.count(11)
         self._preferences = itertools.count(_FIRST_CUT)
         self._cuts: list[int] = []
+        self._weathers = itertools.count(1)
+        self._spawned: dict[str, list[subprocess.Popen[bytes]]] = {}
+        self._slowed: list[subprocess.Popen[bytes]] = []
         self._gateway = f"{self._subnet}.254"
         self.clients = f"{self._subnet}.1"
         self.stores = f"{self._subnet}.2"
@@ -77,8 +87,9 @@ class Network:
     def start(self) -> None:
         """Make the hub. Raises CalledProcessError."""
         self._add_namespace(self._hub)
-        forward = "/proc/sys/net/ipv4/ip_forward"
-        self.run("hub", ["sh", "-c", f"echo 1 > {forward}"])
+        for switch in ("ip_forward=1", "conf/all/rp_filter=0", "conf/default/rp_filter=0"):
+            name, _, value = switch.partition("=")
+            self.run("hub", ["sh", "-c", f"echo {value} > /proc/sys/net/ipv4/{name}"])
         ip(f"link add {self._wire} type veth peer name test netns {self._hub}")
         for address in (self.clients, self.stores):
             ip(f"address add {address}/32 dev {self._wire}")
@@ -110,8 +121,11 @@ class Network:
 
     def close(self) -> None:
         """Remove everything. May be repeated."""
+        self.heal()
         for name in (*self.addresses, "hub"):
-            _remove_namespace(self.namespace(name))
+            if (_NAMESPACES / self.namespace(name)).exists():
+                self.kill(name)
+                ip(f"netns delete {self.namespace(name)}")
         self.addresses.clear()
         with suppress(subprocess.CalledProcessError):
             ip(f"link delete {self._wire}")
@@ -133,11 +147,34 @@ class Network:
         others = self.addresses.keys() - {name, *reached_by}
         self.cut([name], sorted(others))
 
+    def slow(self, sources: Iterable[str], targets: Iterable[str], weather: Weather) -> None:
+        """From now on this is how packets get from `sources` to `targets`."""
+        number = next(self._weathers)
+        device, table = f"slow{number}", number
+        command = [sys.executable, slow_link.__file__, device, *map(str, weather)]
+        process = subprocess.Popen([*self._on("hub"), *command], stdout=subprocess.PIPE)
+        self._slowed.append(process)
+        assert process.stdout is not None
+        with process.stdout as said:
+            assert said.readline() == b"up\n"
+        ip(f"link set {device} up", namespace=self._hub)
+        ip(f"route add default dev {device} table {table}", namespace=self._hub)
+        through = f"rule add iif {device} lookup main preference {_THROUGH_WEATHER + number}"
+        ip(through, namespace=self._hub)
+        for source, target in itertools.product(sources, targets):
+            way = f"from {self.addresses[source]} to {self.addresses[target]}"
+            preference = f"preference {_FIRST_WEATHER + number}"
+            ip(f"rule add {way} lookup {table} {preference}", namespace=self._hub)
+
     def heal(self) -> None:
-        """Undo every cut."""
+        """Undo every cut, and have good weather again."""
         cuts, self._cuts = self._cuts, []
         for preference in cuts:
             ip(f"rule delete preference {preference}", namespace=self._hub)
+        slowed, self._slowed = self._slowed, []
+        for process in slowed:  # its device goes with it, and its routes with the device
+            process.kill()
+            process.wait()
 
     # -- processes ----------------------------------------------------------------------------
 
@@ -150,7 +187,7 @@ class Network:
     ) -> "subprocess.Popen[bytes]":
         """Start a program on a node."""
         with log.open("ab") as file:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [*self._on(name), *command],
                 env=dict(environment),
                 cwd=log.parent,
@@ -159,6 +196,8 @@ class Network:
                 stderr=file,
                 start_new_session=True,
             )
+        self._spawned.setdefault(name, []).append(process)
+        return process
 
     def processes(self, name: str) -> list[int]:
         """The process ids on a node."""
@@ -167,6 +206,8 @@ class Network:
     def kill(self, name: str) -> None:
         """End all processes of a node at once, as a power cut does."""
         _kill_all(self.namespace(name))
+        for process in self._spawned.pop(name, ()):
+            process.wait()
 
     def namespace(self, name: str) -> str:
         return f"{self._tag}{name}"
@@ -215,16 +256,11 @@ def _kill_all(namespace: str) -> None:
     wait_for(gone, f"the processes of {namespace} are gone", 20)
 
 
-def _remove_namespace(namespace: str) -> None:
-    if (_NAMESPACES / namespace).exists():
-        _kill_all(namespace)
-        ip(f"netns delete {namespace}")
-
-
 def _remove_leftovers() -> None:
     """What tests left that were killed; their processes' ids are in the names."""
     for path in _NAMESPACES.glob(f"{_PREFIX}*"):
         digits = "".join(itertools.takewhile(str.isdigit, path.name.removeprefix(_PREFIX)))
         if not Path(f"/proc/{digits}").exists():
             with suppress(subprocess.CalledProcessError):
-                _remove_namespace(path.name)
+                _kill_all(path.name)
+                ip(f"netns delete {path.name}")
