@@ -211,6 +211,12 @@ class ClusterSettings:
         "Seconds without reading the cluster log after which a host stops answering as an owner;"
         " must be less than host_dead_after_s.",
     )
+    drain_timeout_s: float = setting(
+        60.0,
+        rules.seconds(1, 3600),
+        "Seconds a draining host has to hand over what it owns and send its clients elsewhere;"
+        " then it is ended.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from streamhub.persistence.memory.journal import Fault, InMemoryJournal
 from streamhub.persistence.memory.limits import InMemoryLimiter
 from streamhub.persistence.memory.outbox import InMemoryOutbox
 from streamhub.persistence.memory.tables import Tables
+from streamhub.persistence.memory.wishes import InMemoryWishStore
 
 __all__ = [
     "Fault",
@@ -17,5 +18,6 @@ __all__ = [
     "InMemoryJournal",
     "InMemoryLimiter",
     "InMemoryOutbox",
+    "InMemoryWishStore",
     "Tables",
 ]
