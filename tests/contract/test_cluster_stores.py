@@ -1,6 +1,8 @@
 """What every store of the view and its log promises. Tests share a database, so all is relative."""
 
 import asyncio
+import re
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,7 @@ from streamhub.domain.cluster import ClusterStore, HostEntry
 from streamhub.domain.ids import HostId
 from streamhub.persistence.cluster import PostgresClusterStore
 from streamhub.persistence.memory import InMemoryClusterStore
+from streamhub.persistence.postgres import Pool
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -66,3 +69,15 @@ async def test_a_reader_of_the_log_misses_nothing_that_others_write_meanwhile(
 
 async def test_the_epoch_is_there(store: ClusterStore) -> None:
     assert await store.epoch() == 1
+
+
+async def test_the_epoch_after_a_restore_is_what_operators_are_told_to_make_it(pool: Pool) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    (statement,) = re.findall(r"-c '(UPDATE cluster_view .*)'", page)
+    store = PostgresClusterStore(pool)
+    before = await store.epoch()
+    await pool.execute(statement)
+    try:
+        assert await store.epoch() == before + 1
+    finally:
+        await pool.execute("UPDATE cluster_view SET epoch = $1", before)

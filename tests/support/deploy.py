@@ -10,6 +10,7 @@ from streamhub.config import load_settings
 
 ROOT: Final = Path(__file__).parents[2]
 DEPLOY: Final = ROOT / "deploy"
+PAGE: Final = ROOT / "docs" / "operations.md"
 FILES: Final = [ROOT / "ray_cluster.yaml", *(p for p in sorted(DEPLOY.iterdir()) if p.is_file())]
 
 _SET: Final = {

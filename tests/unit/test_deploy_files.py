@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.deploy import FILES, code_of
+from support.deploy import FILES, PAGE, ROOT, code_of
 
 from streamhub import __version__
 from streamhub.config import reference
@@ -15,6 +15,7 @@ RAYS_OWN = {
     "RAY_AUTH_TOKEN_PATH",
     "RAY_REDIS_ADDRESS",
     "RAY_USAGE_STATS_ENABLED",
+    "RAY_USE_TLS",
     "RAY_external_storage_namespace",
     "RAY_gcs_rpc_server_reconnect_timeout_s",
     "RAY_gcs_storage",
@@ -33,7 +34,7 @@ NODE_SH = {"NODE_IP", "RAY_HEAD", "RAY_REDIS_PASSWORD"}
 """Of deploy/node.sh: it gives them to `ray start` as options."""
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [*FILES, PAGE], ids=lambda file: file.name)
 def test_every_variable_named_is_read_by_somebody(file: Path) -> None:
     known = set(re.findall(r"`(STREAMHUB_\w+)`", reference()))
     known |= {f"{name}_FILE" for name in re.findall(r"`(\w+)` \(or `_FILE`\)", reference())}
@@ -79,3 +80,12 @@ def test_nodes_are_given_up_after_15_to_20_seconds(file: Path) -> None:
     assert bool(found[0]) == (
         file.name in {"Dockerfile", "ray_cluster.aws.yaml", "ray_cluster.yaml"}
     )
+
+
+def test_the_metrics_to_watch_are_there() -> None:
+    named = set(re.findall(r"`(streamhub_\w+)`", PAGE.read_text())) - {"streamhub_host"}
+    sources = [*ROOT.glob("cluster/*.py"), *ROOT.glob("telemetry/*.py")]
+    code = "".join(path.read_text() for path in sources)
+    there = set(re.findall(r'"(streamhub_\w+)"', code))
+    assert {name.removesuffix("_total") for name in named} <= there
+    assert len(named) >= 6
