@@ -41,6 +41,7 @@ from streamhub.transport import http_auth, http_channels, links
 from streamhub.transport.admission import Admission
 from streamhub.transport.asking import Asking
 from streamhub.transport.commands import Commands
+from streamhub.transport.link_tls import LinkTls
 from streamhub.transport.links import Links
 from streamhub.transport.lobby import Lobby, Socket
 from streamhub.transport.relay import Relay
@@ -79,6 +80,7 @@ class Chat:
         cluster_secret: Secret,
         epoch: int,
         rules: Rules | None = None,
+        tls: LinkTls | None = None,
     ) -> None:
         clock = SystemClock()
         self._membership = membership
@@ -86,7 +88,7 @@ class Chat:
         self._outbox = PostgresOutbox(pool)
         self._journal = PostgresJournal(pool, lanes=settings.cluster.lanes)
         self.links = Links(
-            host, cluster_secret, address=self._address_of, on_lost=self._on_link_lost
+            host, cluster_secret, address=self._address_of, on_lost=self._on_link_lost, tls=tls
         )
         self.actors = ActorSystem(
             host,
@@ -273,3 +275,16 @@ class Chat:
             "Envelopes that wait to be sent to other hosts.",
             lambda: self.links.queued,
         )
+        metrics.read(
+            "streamhub_links_failing",
+            "Hosts of the view that could not be linked for 10 s.",
+            lambda: len(self.links.unlinked()),
+        )
+        sent = self.links.sent
+        metrics.count(
+            "streamhub_link_batches", "Batches sent to other hosts.", lambda: sent.batches
+        )
+        metrics.count(
+            "streamhub_link_envelopes", "Envelopes in these batches.", lambda: sent.envelopes
+        )
+        metrics.count("streamhub_link_bytes", "Bytes of these batches.", lambda: sent.bytes)

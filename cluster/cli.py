@@ -57,8 +57,10 @@ def up(**flags: Any) -> None:
     from streamhub.cluster.progress import LogProgress, TerminalProgress
     from streamhub.cluster.up import run_up
     from streamhub.telemetry import configure_logging
+    from streamhub.transport.link_tls import LinkTls
 
     settings = _settings(flags)
+    LinkTls.of(settings.cluster)  # before anything is started: its hosts would only find out
     on_terminal = sys.stderr.isatty()
     json_logs = not on_terminal if settings.logging.json is None else settings.logging.json
     configure_logging(json_logs, settings.logging.level)

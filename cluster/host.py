@@ -16,6 +16,7 @@ from streamhub.cluster.wiring import Wired
 from streamhub.domain.cluster import HostEntry, HostReport, View
 from streamhub.domain.ids import HostId
 from streamhub.transport.health import create_admin_app
+from streamhub.transport.link_tls import LinkTls
 from streamhub.transport.site import Site, listen_socket, run_site
 
 log = structlog.get_logger(__name__)
@@ -60,15 +61,16 @@ class Host:
     async def start(self) -> None:
         """Connect to the stores, open the private site, begin to read the view.
 
-        Raises like Stores.open, and OSError.
+        Raises like Stores.open, SettingsError for unfit certificates, and OSError.
         """
         settings = self._plan.settings
+        tls = LinkTls.of(settings.cluster)
         stores = await Stores.open(settings, f"streamhub {self.id}")
         self._closing.push_async_callback(stores.close)
         epoch = await stores.cluster.epoch()
-        wired = Wired(self.id, settings, stores, epoch=epoch, on_left=self._on_left)
+        wired = Wired(self.id, settings, stores, epoch=epoch, on_left=self._on_left, tls=tls)
         secret = needed(settings.cluster.secret)
-        siblings = Siblings(secret)
+        siblings = Siblings(secret, tls)
         self._closing.push_async_callback(siblings.close)
 
         async def own_metrics() -> bytes:
@@ -77,7 +79,7 @@ class Host:
         private = create_admin_app(wired.checks, own_metrics)
         private.add_routes(wired.private_routes)
         guard_private_site(private, self.id, secret)
-        site = await self._serve(private, self._private_ip, 0, shared=False)
+        site = await self._serve(private, self._private_ip, 0, shared=False, tls=tls)
         self._closing.push_async_callback(site.close)
         self._address = f"{self._private_ip}:{site.port}"
 
@@ -121,12 +123,21 @@ class Host:
         ]
         log.info("host_takes_traffic", port=server.port, admin_port=server.admin_port)
 
-    async def _serve(self, app: web.Application, host: str, port: int, *, shared: bool) -> Site:
+    async def _serve(
+        self,
+        app: web.Application,
+        host: str,
+        port: int,
+        *,
+        shared: bool,
+        tls: LinkTls | None = None,
+    ) -> Site:
         return await run_site(
             app,
             listen_socket(host, port, shared),
             keepalive_timeout_s=self._plan.settings.edge.keepalive_timeout_s,
             shutdown_timeout_s=self._plan.settings.server.shutdown_timeout_s,
+            tls=tls.server if tls else None,
         )
 
     def _on_left(self, why: str) -> None:

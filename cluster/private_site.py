@@ -2,7 +2,8 @@
 readiness. Links are mounted here too.
 
 Each request shows a token made of the cluster's secret and the id of the host it is for: it opens
-nothing at another host, and the secret itself never travels.
+nothing at another host, and the secret itself never travels. With certificates for links all of it
+is served over TLS.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from streamhub.domain.errors import Refused
 from streamhub.domain.ids import HostId
 from streamhub.telemetry import merge
 from streamhub.transport import links
+from streamhub.transport.link_tls import LinkTls
 
 METRICS: Final = "/metrics"
 _AUTHENTICATES_ITSELF: Final = frozenset({links.PATH})  # by a challenge, in both directions
@@ -56,8 +58,9 @@ def guard_private_site(app: web.Application, host: HostId, secret: Secret) -> we
 class Siblings:
     """Asks the hosts of a node for their metrics."""
 
-    def __init__(self, secret: Secret) -> None:
+    def __init__(self, secret: Secret, tls: LinkTls | None = None) -> None:
         self._secret = secret
+        self._tls = tls
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S))
 
     async def metrics(self, entries: Iterable[HostEntry], own: Mapping[str, bytes]) -> bytes:
@@ -75,9 +78,14 @@ class Siblings:
 
     async def _metrics_of(self, entry: HostEntry) -> bytes | None:
         headers = {hdrs.AUTHORIZATION: f"Bearer {token_for(entry.id, self._secret)}"}
-        url = f"http://{entry.address}{METRICS}"
+        url = f"{'https' if self._tls else 'http'}://{entry.address}{METRICS}"
         try:
-            async with self._session.get(url, headers=headers, raise_for_status=True) as answer:
+            async with self._session.get(
+                url,
+                headers=headers,
+                raise_for_status=True,
+                ssl=self._tls.client if self._tls else True,
+            ) as answer:
                 return await answer.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             log.warning("metrics_of_a_host_are_missing", of=entry.id, error=type(error).__name__)

@@ -14,6 +14,7 @@ from streamhub.telemetry import Metrics
 from streamhub.transport import http_auth
 from streamhub.transport.app import Parts, create_app
 from streamhub.transport.health import Check
+from streamhub.transport.link_tls import LinkTls
 
 
 class Wired:
@@ -27,6 +28,7 @@ class Wired:
         *,
         epoch: int,
         on_left: Callable[[str], None],
+        tls: LinkTls | None = None,
     ) -> None:
         self.metrics = Metrics()
         self.membership = Membership(
@@ -43,6 +45,7 @@ class Wired:
             auth_secret=needed(settings.auth.secret),
             cluster_secret=needed(settings.cluster.secret),
             epoch=epoch,
+            tls=tls,
         )
         self.public = create_app(
             Parts(
@@ -64,6 +67,7 @@ class Wired:
             queued=self._chat.actors.queued,
             links=len(self._chat.links),
             view=self.membership.version,
+            unlinked=self._chat.links.unlinked(),
         )
 
     async def start(self) -> None:

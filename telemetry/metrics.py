@@ -1,7 +1,7 @@
 """Every metric of a host, and the joining of several hosts' into one page."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import (
@@ -12,6 +12,8 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -50,9 +52,25 @@ class Metrics:
         """A gauge whose value is read when somebody looks."""
         Gauge(name, help_text, registry=self._registry).set_function(value)
 
+    def count(self, name: str, help_text: str, value: Callable[[], float]) -> None:
+        """A counter (`name` without `_total`) whose value is read when somebody looks."""
+        self._registry.register(_Counted(name, help_text, value))
+
     def render(self) -> bytes:
         """The exposition in Prometheus' text format, without the `_created` series nobody reads."""
         return _CREATED.sub(b"", generate_latest(self._registry))
+
+
+class _Counted(Collector):
+    """A counter that somebody else keeps."""
+
+    def __init__(self, name: str, help_text: str, value: Callable[[], float]) -> None:
+        self._name = name
+        self._help_text = help_text
+        self._value = value
+
+    def collect(self) -> Iterable[Metric]:
+        return (CounterMetricFamily(self._name, self._help_text, value=self._value()),)
 
 
 class _Family:

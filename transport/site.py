@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from functools import partial
 from typing import Any, Final
 
@@ -65,13 +66,14 @@ async def run_site(
     keepalive_timeout_s: float,
     shutdown_timeout_s: float,
     slow_body_s: float = SLOW_BODY_S,
+    tls: ssl.SSLContext | None = None,
 ) -> Site:
     """Serve `app` on `sock` (from `listen_socket`), which belongs to the site from then on.
 
     A connection that has not sent a whole request head within `keepalive_timeout_s` of being
     opened, or of the last answer, is closed, however busily it drips. A handler whose client is
     gone is cancelled: what must outlive its request belongs to an actor. A request whose body comes
-    at less than 1 KiB/s for `slow_body_s` is cut.
+    at less than 1 KiB/s for `slow_body_s` is cut. With `tls`, nothing else is spoken.
     """
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=shutdown_timeout_s)
     await runner.setup()
@@ -89,5 +91,5 @@ async def run_site(
         "max_headers": MAX_HEADERS,
     }
     make_connection = partial(Connection, manager, loop=loop, **options)
-    server = await loop.create_server(make_connection, sock=sock, backlog=BACKLOG)
+    server = await loop.create_server(make_connection, sock=sock, backlog=BACKLOG, ssl=tls)
     return Site(runner, server, sock.getsockname()[1])

@@ -2,64 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from typing import Any
 
 import aiohttp
 import msgspec
 import pytest
-from aiohttp import web
 from support.chat_hosts import until
+from support.linked_peers import ANN, BOB, SECRET, Wire
 
 from streamhub.config import Secret
 from streamhub.domain.envelopes import Envelope, NoInterest, NotOwner
 from streamhub.domain.ids import HostId
 from streamhub.transport import link_handshake, links
-from streamhub.transport.links import Links
-from streamhub.transport.site import listen_socket, run_site
-
-SECRET = Secret("the cluster secret of these tests")
-ANN, BOB = HostId("ho_ann"), HostId("ho_bob")
-
-
-class Peer:
-    """A host's links, what came over them, and which were lost."""
-
-    def __init__(self, host: HostId, addresses: dict[HostId, str], secret: Secret) -> None:
-        self.host = host
-        self.got: list[tuple[HostId, tuple[str, ...]]] = []
-        self.lost: list[HostId] = []
-        self.links = Links(host, secret, address=addresses.get, on_lost=self.lost.append)
-
-    def take(self, sender: HostId, envelope: NoInterest) -> None:
-        self.got.append((sender, envelope.topics))
-
-    def send(self, to: HostId, *words: str) -> bool:
-        return self.links.send(to, NoInterest(topics=words))
-
-
-class Wire:
-    """Starts peers that know each other's addresses."""
-
-    def __init__(self) -> None:
-        self.addresses: dict[HostId, str] = {}
-        self.stack = AsyncExitStack()
-
-    async def peer(self, host: HostId, secret: Secret = SECRET) -> Peer:
-        peer = Peer(host, self.addresses, secret)
-        app = web.Application()
-        app.router.add_get(links.PATH, peer.links.accept)
-        site = await run_site(
-            app,
-            listen_socket("127.0.0.1", 0, False),
-            keepalive_timeout_s=10,
-            shutdown_timeout_s=0.1,
-        )
-        self.stack.push_async_callback(site.close)
-        self.addresses[host] = f"127.0.0.1:{site.port}"
-        peer.links.start({NoInterest: peer.take})
-        self.stack.push_async_callback(peer.links.close)
-        return peer
+from streamhub.transport.site import listen_socket
 
 
 @pytest.fixture
