@@ -29,7 +29,7 @@ worker)
     ray=
     # shellcheck disable=SC2317 # the trap calls it
     leave() {
-        streamhub drain "$node_ip" || echo "not drained: clients find out by themselves" >&2
+        timeout 90 streamhub drain "$node_ip" || echo "not drained: clients find out by themselves" >&2
         kill -TERM "$ray" 2>/dev/null || true
     }
     trap leave TERM INT

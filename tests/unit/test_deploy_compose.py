@@ -61,9 +61,12 @@ def test_the_head_has_all_that_joining_ray_asks_for(compose: dict[str, Any]) -> 
     check_joins_ray(set(compose["services"]["head"]["environment"]))
 
 
-def test_a_stop_is_longer_than_hosts_take_to_stop(compose: dict[str, Any]) -> None:
+def test_a_stop_is_longer_than_a_drain_and_that_than_hosts_take_to_stop(
+    compose: dict[str, Any],
+) -> None:
     grace_s = seconds(compose["services"]["worker"]["stop_grace_period"])
-    assert grace_s >= 2 * Settings().server.shutdown_timeout_s
+    drain_s = int(re.findall(r"timeout (\d+) streamhub drain", (DEPLOY / "node.sh").read_text())[0])
+    assert grace_s > drain_s > 2 * Settings().server.shutdown_timeout_s
 
 
 def test_the_proxy_asks_workers_where_they_answer() -> None:

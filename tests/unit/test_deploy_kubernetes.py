@@ -183,7 +183,10 @@ def test_the_head_has_all_that_joining_ray_asks_for(cluster: dict[str, Any]) -> 
     check_joins_ray({variable["name"] for variable in head["env"]})
 
 
-def test_a_stop_is_longer_than_hosts_take_to_stop(cluster: dict[str, Any]) -> None:
+def test_a_stop_is_longer_than_a_drain_and_that_than_hosts_take_to_stop(
+    cluster: dict[str, Any],
+) -> None:
     (workers,) = cluster["spec"]["workerGroupSpecs"]
     grace_s = workers["template"]["spec"]["terminationGracePeriodSeconds"]
-    assert grace_s >= 2 * Settings().server.shutdown_timeout_s
+    drain_s = int(re.findall(r"timeout (\d+) streamhub drain", str(workers))[0])
+    assert grace_s > drain_s > 2 * Settings().server.shutdown_timeout_s
