@@ -12,6 +12,8 @@ ROOT: Final = Path(__file__).parents[2]
 DEPLOY: Final = ROOT / "deploy"
 PAGE: Final = ROOT / "docs" / "operations.md"
 FILES: Final = [ROOT / "ray_cluster.yaml", *(p for p in sorted(DEPLOY.iterdir()) if p.is_file())]
+RAYS_DRAIN_S: Final = 30
+"""Ray 2.60 takes at most this long after SIGTERM."""
 
 _SET: Final = {
     "STREAMHUB_DATABASE_URL": "postgresql://u:p@db/streamhub",
