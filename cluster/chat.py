@@ -16,6 +16,7 @@ from streamhub.actors.ring import RingBudget
 from streamhub.actors.session import SessionActor
 from streamhub.actors.sweep import OutboxSweep
 from streamhub.actors.system import ActorSystem
+from streamhub.cluster.mailing import Mailing
 from streamhub.cluster.membership import Membership
 from streamhub.config import Secret, Settings
 from streamhub.domain import envelopes
@@ -25,14 +26,19 @@ from streamhub.domain.families import REVOKED
 from streamhub.domain.gate import Gate
 from streamhub.domain.ids import ChannelId, HostId, SessionId, UserId
 from streamhub.domain.limits import Limiter
+from streamhub.domain.log_ins import LogIns
+from streamhub.domain.second_factors import SecondFactors
 from streamhub.domain.sign_in import SignIn
 from streamhub.domain.tokens import Revocations, TokenIssuer, TokenVerifier
-from streamhub.persistence.accounts import PostgresAccountStore, PostgresFamilyStore
+from streamhub.persistence.accounts import PostgresAccountStore
+from streamhub.persistence.audit import PostgresAuditLog
 from streamhub.persistence.channels import PostgresChannelStore
+from streamhub.persistence.families import PostgresFamilyStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.passwords import Argon2Hasher, common_passwords
 from streamhub.persistence.postgres import Pool
 from streamhub.persistence.replies import PostgresReplyStore
+from streamhub.persistence.second_factors import PostgresSecondFactors
 from streamhub.persistence.writer import PostgresJournal
 from streamhub.protocol.close_codes import CloseCode
 from streamhub.protocol.connection import Rules
@@ -110,14 +116,29 @@ class Chat:
             self._families,
             clock.now_ms,
         )
-        sign_in = SignIn(
-            accounts=accounts,
+        log_ins = LogIns(
             families=self._families,
-            hasher=self._hasher,
-            limiter=limiter,
             issuer=TokenIssuer(auth_secret, settings.auth.issuer, settings.auth.access_ttl_s),
             secret=auth_secret,
             refresh_ttl_s=settings.auth.refresh_ttl_s,
+            now_ms=clock.now_ms,
+            random_bytes=clock.random_bytes,
+        )
+        self._mail = Mailing(settings, pool, auth_secret, clock)
+        sign_in = SignIn(
+            accounts=accounts,
+            log_ins=log_ins,
+            second_factors=SecondFactors(
+                PostgresSecondFactors(pool),
+                secret=auth_secret,
+                issuer=settings.auth.issuer,
+                now_ms=clock.now_ms,
+                random_bytes=clock.random_bytes,
+            ),
+            audit=PostgresAuditLog(pool),
+            mailer=self._mail.letters,
+            hasher=self._hasher,
+            limiter=limiter,
             common_passwords=common_passwords(),
             now_ms=clock.now_ms,
             random_bytes=clock.random_bytes,
@@ -155,7 +176,7 @@ class Chat:
         )
         self.routes: Sequence[web.AbstractRouteDef] = (
             *self.sockets.routes(),
-            *http_auth.routes(sign_in, accounts, accounts),
+            *http_auth.routes(sign_in, log_ins, accounts, accounts),
             *http_channels.routes(commands),
         )
         self.private_routes = [web.get(links.PATH, self.links.accept)]
@@ -175,6 +196,7 @@ class Chat:
         self._membership.on_view(self._on_view)
         self._membership.on_entry(self._on_entry)
         self._sweeping = asyncio.create_task(self._sweep.run())
+        self._mail.start()
 
     async def stop(self) -> None:
         """Close the sockets, drop the actors, flush the journal."""
@@ -182,6 +204,7 @@ class Chat:
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)
+        await self._mail.stop()
         await self.relay.close()
         await self.actors.close()
         await self.links.close()

@@ -24,6 +24,7 @@ from typing import Final, Literal, NewType, Protocol
 import msgspec
 
 from streamhub.domain.accounts import Account
+from streamhub.domain.audit import AuditEvent
 from streamhub.domain.ids import UserId
 
 FamilyId = NewType("FamilyId", str)
@@ -72,7 +73,8 @@ class RefreshToken:
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
     """The durable state of one log-in. Digests are of the present token and the one before;
-    times in ms. `address` is where it was opened from."""
+    times in ms. `address` is the network it was opened from, `client` the program that did,
+    `last_used_at` and `last_address` when and where it got its newest token."""
 
     id: FamilyId
     user: UserId
@@ -81,9 +83,12 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     opened_at: int
     expires_at: int
+    client: str = ""
     previous: bytes | None = None
     rotated_at: int | None = None
     revoked_at: int | None = None
+    last_used_at: int | None = None
+    last_address: str | None = None
 
     def judge(self, presented: bytes, successor: bytes, now_ms: int) -> Verdict:
         """What to do about a token with the digest `presented`, whose next is `successor`."""
@@ -105,25 +110,43 @@ class Refreshed(msgspec.Struct, frozen=True, kw_only=True):
     account: Account
 
 
+class Use(msgspec.Struct, frozen=True, kw_only=True):
+    """A refresh token is presented: when, from where, and until when its successor is good.
+    `reused` is what is recorded if somebody has a copy of it."""
+
+    now_ms: int
+    expires_at: int
+    address: str
+    reused: AuditEvent
+
+
 class FamilyStore(Protocol):
     """The families. Whatever ends one also writes a REVOKED entry to the cluster log, in the same
     transaction. All raise TryAgain("unavailable") when the store is away."""
 
-    async def open(self, family: Family) -> None:
+    async def open(self, family: Family, event: AuditEvent) -> None:
         """Add a family, and drop the user's expired ones."""
         ...
 
     async def refresh(
-        self, token: RefreshToken, successor: RefreshToken, *, now_ms: int, expires_at: int
+        self, token: RefreshToken, successor: RefreshToken, use: Use
     ) -> Refreshed | None:
         """Do what `Family.judge` says, alone on the row; None when the token is refused."""
         ...
 
-    async def revoke(self, token: RefreshToken, now_ms: int) -> FamilyId | None:
+    async def revoke(self, token: RefreshToken, event: AuditEvent) -> FamilyId | None:
         """End the family of any of its tokens, old ones included; None when there is none.
 
         Doing so again writes the log entry again, and changes nothing else.
         """
+        ...
+
+    async def end(self, user: UserId, family: FamilyId, event: AuditEvent) -> bool:
+        """End one of the user's families; False when it is no open one of theirs."""
+        ...
+
+    async def of(self, user: UserId, now_ms: int) -> tuple[Family, ...]:
+        """The user's open families, the oldest first."""
         ...
 
     async def signed_in(self, family: FamilyId) -> Account | None:

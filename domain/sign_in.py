@@ -1,14 +1,12 @@
-"""Signing in and out: what is asked of stores, hasher and limits, and in which order."""
+"""Registering and signing in: what is asked of stores, hasher and limits, and in which order."""
 
 import hashlib
-import hmac
-import ipaddress
 import re
 from collections.abc import Callable, Container
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from datetime import UTC, datetime
+from typing import Final, Literal, NamedTuple
 
-from streamhub.config import Secret
 from streamhub.domain.accounts import (
     RESERVED_HANDLES,
     Account,
@@ -19,23 +17,17 @@ from streamhub.domain.accounts import (
     check_name,
     handle_or_email_taken,
 )
+from streamhub.domain.audit import AuditLog
 from streamhub.domain.errors import Refused, TryAgain
-from streamhub.domain.families import (
-    SECRET_BYTES,
-    SELECTOR_BYTES,
-    Family,
-    FamilyId,
-    FamilyStore,
-    RefreshToken,
-)
-from streamhub.domain.ids import RANDOM_BYTES, TOKEN, USER, UserId, make_id
+from streamhub.domain.ids import RANDOM_BYTES, USER, UserId, make_id
 from streamhub.domain.limits import Limiter
-from streamhub.domain.passwords import (
-    PasswordHasher,
-    check_password,
-    presented,
-)
-from streamhub.domain.tokens import TokenIssuer
+from streamhub.domain.log_ins import Grant, LogIns
+from streamhub.domain.mail import Mailer
+from streamhub.domain.origin import Origin, client_of
+from streamhub.domain.passwords import PasswordHasher, check_password, presented
+from streamhub.domain.second_factors import SecondFactors
+
+Registration = Literal["open", "invited", "closed"]
 
 _LOGIN: Final = re.compile(r"[!-~]{1,254}")  # all that a handle or an e-mail address can be
 
@@ -55,87 +47,104 @@ class SignInLimits(NamedTuple):
     log_in: Allowance = Allowance(rate=0.5, burst=100)
     register: Allowance = Allowance(rate=0.5, burst=100)
     account: Allowance = Allowance(rate=1 / 60, burst=10)
+    second_factor: Allowance = Allowance(rate=1 / 60, burst=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Grant:
-    """What a signed-in client is given. `expires_in` is that of the access token, in seconds."""
+class Applicant:
+    """Who wants an account."""
 
-    account: Account
-    access_token: str
-    refresh_token: str
-    expires_in: int
+    email: str
+    handle: str
+    name: str
+    password: str
 
 
 class SignIn:
-    """Registers, logs in, refreshes and logs out.
+    """Registers and logs in.
 
-    Everything here raises TryAgain: `unavailable` when a store, or for registering and logging in
-    the limits, are away; `overloaded` when too many passwords wait to be hashed.
+    Everything here raises TryAgain: `unavailable` when a store or the limits are away;
+    `overloaded` when too many passwords wait to be hashed.
     """
 
     def __init__(
         self,
         *,
         accounts: AccountStore,
-        families: FamilyStore,
+        log_ins: LogIns,
+        second_factors: SecondFactors,
+        audit: AuditLog,
+        mailer: Mailer,
         hasher: PasswordHasher,
         limiter: Limiter,
-        issuer: TokenIssuer,
-        secret: Secret,
-        refresh_ttl_s: int,
         common_passwords: Container[str],
         now_ms: Callable[[], int],
         random_bytes: Callable[[int], bytes],
+        registration: Registration = "open",
         limits: SignInLimits | None = None,
     ) -> None:
         self._accounts = accounts
-        self._families = families
+        self._log_ins = log_ins
+        self._second_factors = second_factors
+        self._audit = audit
+        self._mailer = mailer
         self._hasher = hasher
         self._limiter = limiter
-        self._issuer = issuer
-        self._refresh_key = hmac.digest(secret.reveal().encode(), b"refresh tokens", "sha256")
-        self._refresh_ttl_ms = refresh_ttl_s * 1000
         self._common = common_passwords
         self._now_ms = now_ms
         self._random_bytes = random_bytes
+        self._registration = registration
         self._limits = limits or SignInLimits()
 
-    async def register(
-        self, *, email: str, handle: str, name: str, password: str, address: str
-    ) -> Grant:
-        """A new account, signed in. `address` is the client's.
+    async def register(self, applicant: Applicant, origin: Origin) -> Grant:
+        """A new account, signed in.
 
-        Raises Refused: bad_request, invalid_text, conflict; TryAgain("rate_limited").
+        Raises Refused: bad_request, invalid_text, conflict; forbidden where one must be invited;
+        TryAgain("rate_limited").
         """
-        network = network_of(address)
-        await self._take("register", network, self._limits.register)
-        check_handle(handle)
-        check_email(email)
-        name = check_name(name)
-        password = check_password(password, (handle, email.lower()), self._common)
+        await self._take("register", origin.network, self._limits.register)
+        if self._registration != "open":
+            raise Refused("forbidden", "accounts are made by invitation here")
+        account = await self.create(applicant, origin)
+        return await self._log_ins.open(account, origin, "registered")
+
+    async def create(
+        self, applicant: Applicant, origin: Origin, *, confirmed: bool = False
+    ) -> Account:
+        """A new account; `confirmed`: its address is proven to be theirs. Raises Refused:
+        bad_request, invalid_text, conflict."""
+        handle = check_handle(applicant.handle)
+        email = check_email(applicant.email)
+        name = check_name(applicant.name)
+        password = check_password(applicant.password, (handle, email.lower()), self._common)
         password_hash = await self._hasher.hash(password)
         # Only now: whether somebody is there already must not show in how long it takes.
         if handle in RESERVED_HANDLES:
             raise handle_or_email_taken()
         now_ms = self._now_ms()
         account = Account(
-            id=UserId(self._new_id(USER, now_ms)),
+            id=UserId(make_id(USER, now_ms, self._random_bytes(RANDOM_BYTES))),
             handle=handle,
             name=name,
             email=email,
             role="user",
             created_at=now_ms,
+            email_confirmed_at=now_ms if confirmed else None,
         )
         await self._accounts.create(account, password_hash)
-        return await self._open(account, network)
+        user = account.id
+        await self._audit.record(
+            origin.event("account.registered", now_ms, actor=user, target=user)
+        )
+        return account
 
-    async def log_in(self, *, login: str, password: str, address: str) -> Grant:
-        """Sign in by handle or e-mail address.
+    async def log_in(self, login: str, password: str, code: str | None, origin: Origin) -> Grant:
+        """Sign in by handle or e-mail address; with the `code` of a second factor where one is on.
 
-        Raises Refused("unauthenticated"), the same whoever is there; TryAgain("rate_limited").
+        Raises Refused: unauthenticated, the same whoever is there; second_factor_required, only
+        once the password was right. TryAgain("rate_limited").
         """
-        network = network_of(address)
+        network = origin.network
         await self._take("login", network, self._limits.log_in)
         found = None
         if _LOGIN.fullmatch(login):
@@ -146,55 +155,54 @@ class SignIn:
         wanted = found.password_hash if found and given is not None else None
         verified = await self._hasher.verify(wanted, given or "")
         if found is None or given is None or not verified.matches or found.account.closed:
+            await self._failed(found, origin, "password")
             raise Refused("unauthenticated", "the login or the password is wrong")
         if verified.outdated and found.password_hash is not None:
             await self._rehash(found.account.id, found.password_hash, given)
-        return await self._open(found.account, network)
-
-    async def refresh(self, refresh_token: str) -> Grant:
-        """New tokens for a refresh token, which is used up. Raises Refused("unauthenticated")."""
-        token = RefreshToken.parse(refresh_token)
-        if token is None:
-            raise _refresh_refused()
-        successor = token.successor(self._refresh_key)
-        now_ms = self._now_ms()
-        refreshed = await self._families.refresh(
-            token, successor, now_ms=now_ms, expires_at=now_ms + self._refresh_ttl_ms
+        return await self.finish(
+            found.account, code, origin, "password", new=not found.known_address
         )
-        if refreshed is None:
-            raise _refresh_refused()
-        return self._grant(refreshed.account, refreshed.family, successor)
 
-    async def log_out(self, refresh_token: str) -> None:
-        """End the log-in this token belongs to, everywhere. Done already is done too."""
-        if token := RefreshToken.parse(refresh_token):
-            await self._families.revoke(token, self._now_ms())
+    async def finish(
+        self, account: Account, code: str | None, origin: Origin, how: str, *, new: bool = False
+    ) -> Grant:
+        """The last step of signing in, once a first factor was right: the second one, if it is on.
 
-    async def _open(self, account: Account, network: str) -> Grant:
-        token = RefreshToken(self._random_bytes(SELECTOR_BYTES), self._random_bytes(SECRET_BYTES))
-        now_ms = self._now_ms()
-        family = Family(
-            id=FamilyId(self._new_id(TOKEN, now_ms)),
-            user=account.id,
-            selector=token.selector,
-            current=token.digest,
-            address=network,
-            opened_at=now_ms,
-            expires_at=now_ms + self._refresh_ttl_ms,
-        )
-        await self._families.open(family)
-        return self._grant(account, family.id, token)
+        `new`: the owner is told of a log-in from where there was none before. Raises Refused:
+        second_factor_required, unauthenticated.
+        """
+        user = account.id
+        if await self._second_factors.is_on(user):
+            if code is None:
+                raise Refused("second_factor_required", "send the code of your app", field="code")
+            await self._take("second-factor", user, self._limits.second_factor)
+            now_ms = self._now_ms()
+            recovered = origin.event("second_factor.recovery_used", now_ms, actor=user, target=user)
+            if not await self._second_factors.check(user, code, recovered):
+                await self._audit.record(
+                    origin.event("sign_in.failed", now_ms, target=user, detail="second factor")
+                )
+                raise Refused("unauthenticated", "the code is wrong or was used", field="code")
+        grant = await self._log_ins.open(account, origin, how)
+        if new and account.email is not None:
+            await self._notify(account, account.email, origin)
+        return grant
 
-    def _grant(self, account: Account, family: FamilyId, token: RefreshToken) -> Grant:
-        access = self._issuer.issue(
-            account.id, family, self._now_ms(), self._random_bytes(RANDOM_BYTES)
-        )
-        return Grant(
-            account=account,
-            access_token=access,
-            refresh_token=token.text,
-            expires_in=self._issuer.ttl_s,
-        )
+    # -- private ----------------------------------------------------------------------------
+
+    async def _failed(self, found: Credentials | None, origin: Origin, how: str) -> None:
+        target = found.account.id if found else None
+        event = origin.event("sign_in.failed", self._now_ms(), target=target, detail=how)
+        await self._audit.record(event)
+
+    async def _notify(self, account: Account, email: str, origin: Origin) -> None:
+        values = {
+            "handle": account.handle,
+            "address": origin.address,
+            "client": client_of(origin.client) or "an unknown program",
+            "when": _moment(self._now_ms()),
+        }
+        await self._mailer.send("signed_in", email, values)
 
     async def _take(self, act: str, whose: str, allowance: Allowance) -> None:
         wait_ms = await self._limiter.take(f"{act}:{whose}", allowance.rate, allowance.burst)
@@ -208,23 +216,6 @@ class SignIn:
             return  # busy: the next log-in will do
         await self._accounts.replace_hash(user, old, new)
 
-    def _new_id(self, prefix: str, now_ms: int) -> str:
-        return make_id(prefix, now_ms, self._random_bytes(RANDOM_BYTES))
-
-
-def network_of(address: str) -> str:
-    """What counts as one address: an IPv4 address, or the /64 of an IPv6 one, which belongs to
-    one subscriber. Anything else (a local socket) stays as it is."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(ip, ipaddress.IPv4Address):
-        return str(ip)
-    if ip.ipv4_mapped:
-        return str(ip.ipv4_mapped)
-    return str(ipaddress.ip_network((ip, 64), strict=False))
-
 
 def _guessed(login: str, network: str, found: Credentials | None) -> str:
     """Whose allowance an attempt uses up. Limits are stored, so what was typed is hashed."""
@@ -233,5 +224,5 @@ def _guessed(login: str, network: str, found: Credentials | None) -> str:
     return f"{found.account.id}:{network}" if found.known_address else found.account.id
 
 
-def _refresh_refused() -> Refused:
-    return Refused("unauthenticated", "the refresh token is not valid: sign in again")
+def _moment(now_ms: int) -> str:
+    return datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%d %B %Y, %H:%M UTC")

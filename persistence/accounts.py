@@ -1,19 +1,12 @@
-"""Accounts and token families in PostgreSQL."""
+"""Accounts in PostgreSQL."""
 
 from collections.abc import Collection, Mapping
 from typing import Final
 
 from streamhub.domain.accounts import Account, Credentials, handle_or_email_taken
-from streamhub.domain.families import (
-    REVOKED,
-    Family,
-    FamilyId,
-    Refreshed,
-    RefreshToken,
-)
 from streamhub.domain.ids import UserId
 from streamhub.domain.people import Person
-from streamhub.persistence.postgres import Pool, PooledConnection, Record
+from streamhub.persistence.postgres import Pool, Record
 
 _CREATE: Final = """
     INSERT INTO users (
@@ -36,38 +29,6 @@ _CREDENTIALS: Final = """
     WHERE u.handle = lower($1) OR lower(u.email) = lower($1)
 """
 _REPLACE_HASH: Final = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2"
-
-_OPEN: Final = """
-    WITH expired AS (DELETE FROM token_families WHERE user_id = $2 AND expires_at <= $6)
-    INSERT INTO token_families
-        (id, user_id, selector, current, address, opened_at, expires_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)
-"""
-_LOCK: Final = """
-    SELECT a.*, f.id AS family_id, f.user_id, f.selector, f.current, f.previous, f.address,
-        f.opened_at, f.rotated_at, f.expires_at, f.revoked_at
-    FROM token_families f JOIN accounts a ON a.id = f.user_id
-    WHERE f.selector = $1
-    FOR UPDATE OF f
-"""
-_ROTATE: Final = """
-    UPDATE token_families
-    SET current = $2, previous = current, rotated_at = $3, expires_at = $4
-    WHERE id = $1
-"""
-_REVOKE: Final = """
-    WITH revoked AS (
-        UPDATE token_families SET revoked_at = COALESCE(revoked_at, $2) WHERE selector = $1
-        RETURNING id
-    )
-    SELECT id, cluster_log_append($3, id) FROM revoked
-"""
-_SIGNED_IN: Final = """
-    SELECT a.*
-    FROM token_families f JOIN accounts a ON a.id = f.user_id
-    WHERE f.id = $1 AND f.revoked_at IS NULL
-"""
-_REVOKED_SINCE: Final = "SELECT id FROM token_families WHERE revoked_at >= $1"
 
 
 class PostgresAccountStore:
@@ -125,60 +86,6 @@ class PostgresAccountStore:
         return [Person(id=UserId(id), handle=handle, name=name) for id, handle, name in rows]
 
 
-class PostgresFamilyStore:
-    """Implements FamilyStore. A refresh is one short transaction that holds the family's row."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-
-    async def open(self, family: Family) -> None:
-        await self._pool.execute(
-            _OPEN,
-            family.id,
-            family.user,
-            family.selector,
-            family.current,
-            family.address,
-            family.opened_at,
-            family.expires_at,
-        )
-
-    async def refresh(
-        self, token: RefreshToken, successor: RefreshToken, *, now_ms: int, expires_at: int
-    ) -> Refreshed | None:
-        async def work(connection: PooledConnection) -> Refreshed | None:
-            row = await connection.fetchrow(_LOCK, token.selector)
-            if row is None:
-                return None
-            family = _family(row)
-            match family.judge(token.digest, successor.digest, now_ms):
-                case "rotate":
-                    next_digest = successor.digest
-                    await connection.execute(_ROTATE, family.id, next_digest, now_ms, expires_at)
-                case "repeat":
-                    pass
-                case "reuse":
-                    await connection.execute(_REVOKE, token.selector, now_ms, REVOKED)
-                    return None
-                case "over":
-                    return None
-            return Refreshed(family=family.id, account=account_of(row))
-
-        return await self._pool.transact(work)
-
-    async def revoke(self, token: RefreshToken, now_ms: int) -> FamilyId | None:
-        row = await self._pool.fetchrow(_REVOKE, token.selector, now_ms, REVOKED)
-        return None if row is None else FamilyId(row["id"])
-
-    async def signed_in(self, family: FamilyId) -> Account | None:
-        row = await self._pool.fetchrow(_SIGNED_IN, family)
-        return None if row is None else account_of(row)
-
-    async def revoked_since(self, moment_ms: int) -> tuple[FamilyId, ...]:
-        rows = await self._pool.fetch(_REVOKED_SINCE, moment_ms)
-        return tuple(FamilyId(row["id"]) for row in rows)
-
-
 def account_of(row: Record) -> Account:
     """The account of a row of `accounts`."""
     return Account(
@@ -197,19 +104,4 @@ def account_of(row: Record) -> Account:
         time_zone=row["time_zone"],
         show_presence=row["show_presence"],
         show_reading=row["show_reading"],
-    )
-
-
-def _family(row: Record) -> Family:
-    return Family(
-        id=FamilyId(row["family_id"]),
-        user=UserId(row["user_id"]),
-        selector=row["selector"],
-        current=row["current"],
-        previous=row["previous"],
-        address=row["address"],
-        opened_at=row["opened_at"],
-        rotated_at=row["rotated_at"],
-        expires_at=row["expires_at"],
-        revoked_at=row["revoked_at"],
     )

@@ -21,10 +21,12 @@ class Register(_Confidential, frozen=True, kw_only=True):
 
 
 class LogIn(_Confidential, frozen=True, kw_only=True):
-    """`POST /v1/auth/login`. `login` is the handle or the e-mail address."""
+    """`POST /v1/auth/login`. `login` is the handle or the e-mail address; `code` that of a second
+    factor, or a recovery code, where one is on."""
 
     login: str
     password: str
+    code: str | None = None
 
 
 class Refresh(_Confidential, frozen=True, kw_only=True):

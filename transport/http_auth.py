@@ -8,8 +8,10 @@ from streamhub.domain.accounts import Account, AccountStore
 from streamhub.domain.errors import Refused
 from streamhub.domain.gate import Gate
 from streamhub.domain.ids import USER, UserId, is_id
+from streamhub.domain.log_ins import Grant, LogIns
+from streamhub.domain.origin import Origin
 from streamhub.domain.people import People
-from streamhub.domain.sign_in import Grant, SignIn
+from streamhub.domain.sign_in import Applicant, SignIn
 from streamhub.domain.tokens import Caller
 from streamhub.protocol.accounts import (
     AccountObject,
@@ -22,6 +24,7 @@ from streamhub.protocol.accounts import (
 )
 from streamhub.protocol.frames import UserObject
 from streamhub.transport.bodies import json_response, read_body, read_command
+from streamhub.transport.middleware import REQUEST_ID
 
 GATE: Final = web.AppKey("gate", Gate)
 
@@ -39,9 +42,11 @@ def authenticate(request: web.Request) -> Caller:
     return request.app[GATE].caller(given[0][len(_SCHEME) :].strip(" "))
 
 
-def routes(sign_in: SignIn, accounts: AccountStore, people: People) -> list[web.RouteDef]:
+def routes(
+    sign_in: SignIn, log_ins: LogIns, accounts: AccountStore, people: People
+) -> list[web.RouteDef]:
     """The routes of this area. The application must have a GATE."""
-    area = _Area(sign_in, accounts, people)
+    area = _Area(sign_in, log_ins, accounts, people)
     return [
         web.post("/v1/auth/register", area.register),
         web.post("/v1/auth/login", area.log_in),
@@ -54,36 +59,34 @@ def routes(sign_in: SignIn, accounts: AccountStore, people: People) -> list[web.
 
 
 class _Area:
-    def __init__(self, sign_in: SignIn, accounts: AccountStore, people: People) -> None:
+    def __init__(
+        self, sign_in: SignIn, log_ins: LogIns, accounts: AccountStore, people: People
+    ) -> None:
         self._sign_in = sign_in
+        self._log_ins = log_ins
         self._accounts = accounts
         self._people = people
 
     async def register(self, request: web.Request) -> web.Response:
         body = await read_body(request, Register)
-        grant = await self._sign_in.register(
-            email=body.email,
-            handle=body.handle,
-            name=body.name,
-            password=body.password,
-            address=_address_of(request),
+        applicant = Applicant(
+            email=body.email, handle=body.handle, name=body.name, password=body.password
         )
+        grant = await self._sign_in.register(applicant, origin_of(request))
         return _granted(grant, status=201)
 
     async def log_in(self, request: web.Request) -> web.Response:
         body = await read_body(request, LogIn)
-        grant = await self._sign_in.log_in(
-            login=body.login, password=body.password, address=_address_of(request)
-        )
+        grant = await self._sign_in.log_in(body.login, body.password, body.code, origin_of(request))
         return _granted(grant)
 
     async def refresh(self, request: web.Request) -> web.Response:
         body = await read_body(request, Refresh)
-        return _granted(await self._sign_in.refresh(body.refresh_token))
+        return _granted(await self._log_ins.refresh(body.refresh_token, origin_of(request)))
 
     async def log_out(self, request: web.Request) -> web.Response:
         body = await read_body(request, Refresh)
-        await self._sign_in.log_out(body.refresh_token)
+        await self._log_ins.log_out(body.refresh_token, origin_of(request))
         return web.Response(status=204)
 
     async def me(self, request: web.Request) -> web.Response:
@@ -133,5 +136,10 @@ def _own(account: Account) -> AccountObject:
     )
 
 
-def _address_of(request: web.Request) -> str:
-    return request.remote or "local"
+def origin_of(request: web.Request) -> Origin:
+    """Where the request came from."""
+    return Origin(
+        address=request.remote or "local",
+        client=request.headers.get(hdrs.USER_AGENT, ""),
+        request_id=request.get(REQUEST_ID),
+    )

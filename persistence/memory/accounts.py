@@ -23,6 +23,7 @@ from streamhub.domain.families import (
     FamilyId,
     Refreshed,
     RefreshToken,
+    Use,
 )
 from streamhub.domain.ids import UserId
 from streamhub.domain.people import Person
@@ -121,44 +122,64 @@ class InMemoryAccountStore:
         found = (account for account in self._accounts.values() if account.handle in handles)
         return {account.handle: _person(account) for account in found}
 
-    async def open(self, family: Family) -> None:
+    async def open(self, family: Family, event: AuditEvent) -> None:
         for old in self._where(lambda f: f.user == family.user):
             if old.expires_at <= family.opened_at:
                 del self._families[old.selector]
         self._families[family.selector] = family
+        await self._audit.record(event)
 
     async def refresh(
-        self, token: RefreshToken, successor: RefreshToken, *, now_ms: int, expires_at: int
+        self, token: RefreshToken, successor: RefreshToken, use: Use
     ) -> Refreshed | None:
         family = self._families.get(token.selector)
         if family is None:
             return None
-        match family.judge(token.digest, successor.digest, now_ms):
+        match family.judge(token.digest, successor.digest, use.now_ms):
             case "rotate":
                 self._families[family.selector] = msgspec.structs.replace(
                     family,
                     current=successor.digest,
                     previous=family.current,
-                    rotated_at=now_ms,
-                    expires_at=expires_at,
+                    rotated_at=use.now_ms,
+                    expires_at=use.expires_at,
+                    last_used_at=use.now_ms,
+                    last_address=use.address,
                 )
             case "repeat":
                 pass
             case "reuse":
-                await self.revoke(token, now_ms)
+                await self.revoke(token, use.reused)
                 return None
             case "over":
                 return None
         return Refreshed(family=family.id, account=self._accounts[family.user])
 
-    async def revoke(self, token: RefreshToken, now_ms: int) -> FamilyId | None:
+    async def revoke(self, token: RefreshToken, event: AuditEvent) -> FamilyId | None:
         family = self._families.get(token.selector)
         if family is None:
             return None
-        if family.revoked_at is None:
-            self._families[family.selector] = msgspec.structs.replace(family, revoked_at=now_ms)
-        await self._announce(REVOKED, family.id)
+        await self._end(family, event)
         return family.id
+
+    async def end(self, user: UserId, family: FamilyId, event: AuditEvent) -> bool:
+        mine = self._where(lambda f: f.id == family and f.user == user and f.revoked_at is None)
+        if not mine:
+            return False
+        await self._end(mine[0], event)
+        return True
+
+    async def _end(self, family: Family, event: AuditEvent) -> None:
+        if family.revoked_at is None:
+            self._families[family.selector] = msgspec.structs.replace(family, revoked_at=event.at)
+        await self._announce(REVOKED, family.id)
+        await self._audit.record(event)
+
+    async def of(self, user: UserId, now_ms: int) -> tuple[Family, ...]:
+        found = self._where(
+            lambda f: f.user == user and f.revoked_at is None and f.expires_at > now_ms
+        )
+        return tuple(sorted(found, key=lambda family: family.id))
 
     async def signed_in(self, family: FamilyId) -> Account | None:
         found = self._where(lambda f: f.id == family and f.revoked_at is None)
