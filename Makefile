@@ -3,6 +3,7 @@
 #   make up       start it (ARGS="--port 9000" and the like)       make test    all tests
 #   make check    format, lint, types, layers, unit tests          make lock    renew the locks
 #   make autobahn RFC 6455 by Autobahn's test suite, where there is a Python 2.7
+#   make soak     one fault after the other on a cluster under load (ARGS=minutes, 60 if not said)
 #   make bench    speed beside peers, as in docs/benchmarks.md
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -16,7 +17,7 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-inp
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header \
 	--universal --python-version 3.11 pyproject.toml
 
-.PHONY: install up test check bench autobahn lock
+.PHONY: install up test check bench autobahn soak lock
 
 install: $(STAMP)
 
@@ -35,6 +36,10 @@ check: install
 
 autobahn: install
 	@$(BIN)/python tests/autobahn/run.py "$(PYTHON27)"
+
+# On nodes in network namespaces of this machine: as root, with `ip`.
+soak: install
+	@SOAK_MINUTES=$(or $(ARGS),60) $(BIN)/python -m pytest tests/cluster/test_cluster_faults.py -s
 
 # Beside its peers, in about four minutes; ARGS="fanout" and the like measure a part.
 bench: install

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [fanout|sends|idle ...]`: the tables of docs/benchmarks.md, in one run."""
+"""`python -m benchmarks [PART ...]`: the tables of docs/benchmarks.md, in one run."""
 
 import os
 import resource
@@ -9,11 +9,14 @@ from typing import Final
 import click
 import uvloop
 
-from benchmarks import fanout, idle, sends
+from benchmarks import cluster, fanout, idle, sends
 from benchmarks.report import Line, show
 from benchmarks.target import Database, Target, embedded_database, own_hosts, running
 
-_ALL: Final = ("fanout", "sends", "idle")
+_ALL: Final = ("fanout", "sends", "idle", "cluster")
+_OF_ANY: Final = ("fanout", "sends")
+"""Parts that can measure hosts that run already."""
+
 _FILES: Final = 20_000
 
 
@@ -27,16 +30,16 @@ _FILES: Final = 20_000
 )
 @click.option("--hosts", default=1, help="Hosts of our own.")
 def main(parts: tuple[str, ...], smoke: bool, up: Path | None, hosts: int) -> None:
-    """Measure StreamHub beside its peers. All parts take about four minutes."""
+    """Measure StreamHub beside its peers. All parts take about nine minutes."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if not smoke and most < _FILES:
         raise click.ClickException(f"needs {_FILES} open files; the hard limit here is {most}")
-    chosen = parts or (_ALL if up is None else ("fanout", "sends"))
+    chosen = parts or (_ALL if up is None else _OF_ANY)
     began = time.monotonic()
     if up is not None:
-        if "idle" in chosen:
-            raise click.UsageError("idle measures the memory of fresh hosts of its own only")
+        if not set(chosen) <= set(_OF_ANY):
+            raise click.UsageError("idle and cluster measure fresh hosts of their own only")
         uvloop.run(_measure(running(up), chosen, smoke))
     else:
         with embedded_database() as database:
@@ -46,10 +49,14 @@ def main(parts: tuple[str, ...], smoke: bool, up: Path | None, hosts: int) -> No
 
 
 async def _measure_own(database: Database, parts: tuple[str, ...], smoke: bool, hosts: int) -> None:
-    async with own_hosts(database, hosts) as target:
-        await _measure(target, tuple(part for part in parts if part != "idle"), smoke)
+    if of_any := tuple(part for part in parts if part in _OF_ANY):
+        async with own_hosts(database, hosts) as target:
+            await _measure(target, of_any, smoke)
     if "idle" in parts:
         _show("idle", await idle.measure(database, idle.SMOKE if smoke else idle.Sizes()))
+    if "cluster" in parts:
+        sizes = cluster.SMOKE if smoke else cluster.Sizes()
+        (await cluster.measure(database, sizes)).show()
 
 
 async def _measure(target: Target, parts: tuple[str, ...], smoke: bool) -> None:

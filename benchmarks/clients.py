@@ -58,12 +58,13 @@ async def join(
 
 
 async def join_all(
-    target: Target, people: Sequence[Person], on_frame: OnFrame
+    target: Target, people: Sequence[Person], on_frame: OnFrame, *, together: int = 1
 ) -> list[CheapSocket]:
-    """One socket each, spread over the hosts, in the order of `people`."""
+    """One socket each, in the order of `people`; each `together` go to the same host, the next
+    ones to the next."""
 
     async def one(number: int) -> CheapSocket:
-        return await join(target.url(number), people[number].token, on_frame)
+        return await join(target.url(number // together), people[number].token, on_frame)
 
     return await few_at_once(one, range(len(people)))
 

@@ -101,14 +101,15 @@ async def _compare(
         messages = max(burst, sizes.deliveries // count // burst * burst)
         mine, theirs = Figures(), Figures()
         for _ in range(ROUNDS):
-            await _round(ours, burst, messages, mine)
-            await _round(peer, burst, messages, theirs)
+            await play_round(ours, burst, messages, mine)
+            await play_round(peer, burst, messages, theirs)
         kind = "single messages" if burst == 1 else f"bursts of {burst}"
         lines += _lines(f"{count:,} sockets, {kind}", mine, peer.name, theirs, goal=goal)
     return lines
 
 
-async def _round(server: Server, burst: int, messages: int, figures: Figures) -> None:
+async def play_round(server: Server, burst: int, messages: int, figures: Figures) -> None:
+    """Send so many, in bursts, each when the one before has arrived everywhere."""
     audience = server.audience
     audience.begin()
     cpu_before, began = server.cpu_s(), time.perf_counter()

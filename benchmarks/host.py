@@ -1,7 +1,7 @@
 """One chat host in a process of its own: the product without Ray, which starts in a second.
 
-`python -m benchmarks.host JSON` with `database_url`, `auth_secret`, `cluster_secret` and
-`commands_per_s`, see `Target`.
+`python -m benchmarks.host JSON` with `node` and the address to `listen` on, `database_url` and
+`pool_size`, `auth_secret`, `cluster_secret` and `commands_per_s`, see `Target`.
 """
 
 import gc
@@ -10,6 +10,7 @@ import os
 import secrets
 import sys
 import time
+from collections import Counter
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -31,17 +32,40 @@ from streamhub.protocol.pace import Pace
 from streamhub.telemetry import Metrics, configure_logging
 from streamhub.transport import http_auth
 from streamhub.transport.app import Parts, create_app
+from streamhub.transport.links import Handler
 from streamhub.transport.site import listen_socket, run_site
 
 HEARTBEAT_MS: Final = 600_000
 """Idle sockets shall cost nothing while something else is measured."""
 
 
-def settings() -> Settings:
+class CountedChat(Chat):
+    """Counts the envelopes that come from other hosts, by kind."""
+
+    def __init__(self, host: HostId, settings: Settings, **parts: Any) -> None:
+        super().__init__(host, settings, **parts)
+        self.came: Counter[str] = Counter()
+
+    def _handlers(self) -> dict[type, Handler]:
+        return {kind: self._counted(kind, call) for kind, call in super()._handlers().items()}
+
+    def _counted(self, kind: type, call: Handler) -> Handler:
+        came, name, here = self.came, kind.__name__, self.links.host
+
+        def counted(sender: HostId, envelope: Any) -> None:
+            if sender != here:
+                came[name] += 1
+            call(sender, envelope)
+
+        return counted
+
+
+def settings(pool_size: int) -> Settings:
     """What a host runs with; only what would end or limit the load differs from the defaults."""
     environ = {
         "STREAMHUB_HEARTBEAT_MS": str(HEARTBEAT_MS),
         "STREAMHUB_UNAUTHENTICATED_PER_ADDRESS": "1000000",
+        "STREAMHUB_POOL_SIZE": str(pool_size),
     }
     return load_settings(environ, cwd=Path("/nonexistent"))
 
@@ -49,7 +73,8 @@ def settings() -> Settings:
 async def run(arguments: dict[str, Any]) -> None:
     """Serve until standard input ends."""
     host = HostId(make_id(HOST, time.time_ns() // 1_000_000, secrets.token_bytes(RANDOM_BYTES)))
-    config = settings()
+    listen = arguments["listen"]
+    config = settings(arguments["pool_size"])
     pace = Pace(rate_per_s=arguments["commands_per_s"], burst=100_000)
     async with AsyncExitStack() as stack:
         pool = await open_pool(
@@ -59,7 +84,7 @@ async def run(arguments: dict[str, Any]) -> None:
         store = PostgresClusterStore(pool)
         membership = Membership(host, store, config.cluster.lease_s, on_left=lambda why: None)
         metrics = Metrics()
-        chat = Chat(
+        chat = CountedChat(
             host,
             config,
             pool=pool,
@@ -84,7 +109,7 @@ async def run(arguments: dict[str, Any]) -> None:
         for app in (private, public):
             site = await run_site(
                 app,
-                listen_socket("127.0.0.1", 0, False),
+                listen_socket(listen, 0, False),
                 keepalive_timeout_s=config.edge.keepalive_timeout_s,
                 shutdown_timeout_s=0.2,
             )
@@ -103,10 +128,19 @@ async def run(arguments: dict[str, Any]) -> None:
             gc.collect()  # so that resident memory tells what is held
             return {"sockets": len(chat.sockets)}
 
-        address, url = f"127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
+        async def carried() -> dict[str, Any]:
+            sent = chat.links.sent
+            return {"came": chat.came, "batches": sent.batches, "bytes": sent.bytes}
+
         calm_collector()
-        ready = {"id": host, "address": address, "url": url, "pid": os.getpid()}
-        await serve_words(ready, {"look": look, "collect": collect})
+        ready = {
+            "id": host,
+            "node": arguments["node"],
+            "address": f"{listen}:{ports[0]}",
+            "url": f"http://{listen}:{ports[1]}",
+            "pid": os.getpid(),
+        }
+        await serve_words(ready, {"look": look, "collect": collect, "carried": carried})
 
 
 if __name__ == "__main__":

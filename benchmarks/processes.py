@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -25,8 +26,10 @@ class Child:
         self.said = said
 
     @classmethod
-    async def start(cls, module: str, **arguments: Any) -> Self:
+    async def start(cls, module: str, *, inside: Sequence[str] = (), **arguments: Any) -> Self:
+        """`inside`: a command that becomes what follows it, such as `nsenter`."""
         process = await asyncio.create_subprocess_exec(
+            *inside,
             sys.executable,
             "-m",
             module,

@@ -1,7 +1,7 @@
 """Figures, what they are compared with, and the goal, as one table."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import quantiles
 from typing import Final
@@ -60,11 +60,8 @@ def p50_p99_ms(latencies_s: Iterable[float]) -> tuple[float, float]:
 
 
 def show(title: str, lines: Iterable[Line]) -> None:
-    table = Table(title=title, title_justify="left")
-    for column in ("work", "StreamHub", "beside", "", "ratio", "goal", "met"):
-        table.add_column(column, justify="right" if column in ("StreamHub", "ratio") else "left")
-    for line in lines:
-        table.add_row(
+    rows = (
+        (
             line.work,
             line.ours,
             line.peer,
@@ -73,4 +70,23 @@ def show(title: str, lines: Iterable[Line]) -> None:
             line.goal,
             {None: "", True: "yes", False: "NO"}[line.met],
         )
+        for line in lines
+    )
+    columns = ("work", "StreamHub", "beside", "", "ratio", "goal", "met")
+    show_table(title, columns, rows, right=("StreamHub", "ratio"))
+
+
+def show_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Collection[str] = (),
+) -> None:
+    """Print a table; the columns named in `right` are set to the right."""
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left")
+    for row in rows:
+        table.add_row(*row)
     Console(width=None if sys.stdout.isatty() else WIDTH).print(table)

@@ -245,7 +245,8 @@ async def crowd(
         for number, person in enumerate(part):
             groups[number % sizes.channels].append(person)
     made = Crowd(target, await make_channels(target, groups))
-    sockets = await join_all(target, people, made.on_frame)
+    # Who shares a channel is spread over all hosts.
+    sockets = await join_all(target, people, made.on_frame, together=sizes.channels)
     made.take(sockets[: sizes.senders], sockets[sizes.senders :])
     yield made
     made.close()

@@ -4,12 +4,14 @@ import asyncio
 import json
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import msgspec
 
 from benchmarks.processes import Child, cpu_s, family
@@ -27,6 +29,7 @@ COMMANDS_PER_S: Final = 1_000
 """Per connection, on hosts of our own: the product's 20 would be what is measured."""
 
 _JOIN_S: Final = 15.0
+_POOL: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,15 @@ class Database:
 
     url: str
     pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A node that hosts run on: its address, and the command that starts a process there."""
+
+    node: str = "here"
+    address: str = "127.0.0.1"
+    inside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,17 +87,44 @@ def embedded_database() -> Iterator[Database]:
             servers.stop()
 
 
+async def another_database(database: Database, name: str) -> Database:
+    """One of the same PostgreSQL, with our schema: a second cluster needs a view of its own."""
+    connection = await asyncpg.connect(database.url)
+    try:
+        await connection.execute(f"CREATE DATABASE {name}")
+    finally:
+        await connection.close()
+    url = urlunsplit(urlsplit(database.url)._replace(path=f"/{name}"))
+    await migrate(url)
+    return Database(url=url, pid=database.pid)
+
+
 @asynccontextmanager
-async def own_hosts(database: Database, count: int = 1) -> AsyncIterator[Target]:
-    """Fresh hosts, each a process, in a view of their own."""
+async def own_hosts(
+    database: Database,
+    count: int = 1,
+    *,
+    places: Sequence[Place] = (Place(),),
+    url: str | None = None,
+    pool_size: int = _POOL,
+) -> AsyncIterator[Target]:
+    """Fresh hosts, each a process, in a view of their own; they take turns on the `places`.
+
+    `url`: how they call the database, if not as we do.
+    """
     auth_secret, cluster_secret = secrets.token_hex(32), secrets.token_hex(32)
     hosts: list[Child] = []
     try:
-        for _ in range(count):
+        for number in range(count):
+            place = places[number % len(places)]
             hosts.append(
                 await Child.start(
                     "benchmarks.host",
-                    database_url=database.url,
+                    inside=place.inside,
+                    node=place.node,
+                    listen=place.address,
+                    pool_size=pool_size,
+                    database_url=url or database.url,
                     auth_secret=auth_secret,
                     cluster_secret=cluster_secret,
                     commands_per_s=COMMANDS_PER_S,
@@ -110,7 +149,10 @@ async def _publish(database: Database, hosts: list[Child]) -> None:
         store = PostgresClusterStore(pool)
         entries = tuple(
             HostEntry(
-                id=HostId(host.said["id"]), node="here", address=host.said["address"], pid=host.pid
+                id=HostId(host.said["id"]),
+                node=host.said["node"],
+                address=host.said["address"],
+                pid=host.pid,
             )
             for host in sorted(hosts, key=lambda host: str(host.said["id"]))
         )
