@@ -6,7 +6,8 @@ from streamhub import __version__
 from streamhub.domain.ids import HostId
 
 NAMESPACE: Final = "streamhub"
-SUPERVISOR: Final = f"streamhub-supervisor-{__version__}"
+SUPERVISORS: Final = "streamhub-supervisor-"
+SUPERVISOR: Final = f"{SUPERVISORS}{__version__}"
 """With the version: asking Ray for an actor by name gives the code that was started under it."""
 
 _HOST: Final = "streamhub-host-"

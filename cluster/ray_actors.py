@@ -8,14 +8,16 @@ real loop is stuck would go on answering pings.
 import asyncio
 import os
 import sys
-from contextlib import redirect_stderr
-from typing import TYPE_CHECKING, Any
+from contextlib import redirect_stderr, suppress
+from typing import Any, Final
 
 import ray
 import structlog
+from ray.exceptions import RayError
 
 from streamhub.cluster.collector import calm_collector
 from streamhub.cluster.log_socket import LogSender
+from streamhub.cluster.names import NAMESPACE, SUPERVISOR
 from streamhub.cluster.plan import Plan, needed
 from streamhub.cluster.ray_fleet import RayFleet
 from streamhub.cluster.roster import Roster
@@ -25,14 +27,13 @@ from streamhub.domain.errors import TryAgain
 from streamhub.domain.ids import HostId
 from streamhub.persistence.cluster import PostgresClusterStore
 from streamhub.persistence.postgres import Pool, open_pool
+from streamhub.persistence.wishes import PostgresWishStore
 from streamhub.telemetry import configure_logging
-
-if TYPE_CHECKING:
-    pass
 
 log = structlog.get_logger(__name__)
 
-_SUPERVISOR_CONNECTIONS = 2
+_SUPERVISOR_CONNECTIONS: Final = 2
+_END_AGAIN_S: Final = 1.0
 
 
 class HostActor:
@@ -74,6 +75,7 @@ class SupervisorActor:
         self._plan = plan
         self._hosts_per_node = hosts_per_node
         self._supervisor: Supervisor | None = None
+        self._fleet: RayFleet | None = None
         self._pool: Pool | None = None
         self._running = asyncio.ensure_future(self._run())
         self._running.add_done_callback(_end_if_failed)
@@ -85,8 +87,7 @@ class SupervisorActor:
     async def shut_down(self, within_s: float) -> None:
         """End all hosts, gracefully within that time."""
         self._running.cancel()
-        if self._supervisor is not None:
-            await self._supervisor.shut_down(within_s)
+        await self._end_hosts(within_s)
         if self._pool is not None:
             await self._pool.close()
 
@@ -101,12 +102,27 @@ class SupervisorActor:
                 )
             except TryAgain as error:
                 log.warning("supervisor_waits_for_the_database", error=str(error))
+        self._fleet = RayFleet(self._create_host)
         self._supervisor = Supervisor(
             PostgresClusterStore(self._pool),
-            RayFleet(self._create_host),
-            Roster(self._hosts_per_node, dead_after_s=settings.cluster.host_dead_after_s),
+            PostgresWishStore(self._pool),
+            self._fleet,
+            Roster(
+                dead_after_s=settings.cluster.host_dead_after_s,
+                drain_timeout_s=settings.cluster.drain_timeout_s,
+            ),
+            hosts_per_node=self._hosts_per_node,
+            node=self._fleet.node,
         )
         await self._supervisor.run()
+        log.info("cluster_goes_down")
+        await self._end_hosts(settings.cluster.drain_timeout_s)
+        await _end_for_good()
+
+    async def _end_hosts(self, within_s: float) -> None:
+        if self._supervisor is not None and self._fleet is not None:
+            await self._supervisor.shut_down(within_s)
+            await self._fleet.settle()
 
     def _create_host(self, host: HostId, options: dict[str, Any]) -> Any:
         return ray.remote(HostActor).options(**options).remote(host, self._plan)
@@ -118,6 +134,18 @@ def _log_to(plan: Plan, name: str) -> None:
         sender = LogSender(plan.log_socket, terminal=plan.on_terminal, otherwise=sys.stderr)
     with redirect_stderr(sender or sys.stderr):
         configure_logging(plan.json_logs, plan.settings.logging.level, name)
+
+
+async def _end_for_good() -> None:
+    """Have Ray end this process and not start it again, however long Ray's head is away."""
+    while True:
+        with suppress(RayError, ValueError):
+            await asyncio.to_thread(_kill_supervisor)
+        await asyncio.sleep(_END_AGAIN_S)
+
+
+def _kill_supervisor() -> None:
+    ray.kill(ray.get_actor(SUPERVISOR, namespace=NAMESPACE), no_restart=True)
 
 
 def _end_if_failed(task: "asyncio.Task[None]") -> None:

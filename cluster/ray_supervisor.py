@@ -1,17 +1,20 @@
 """The supervisor as `streamhub up` sees it: never waited for longer than a moment."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any, Final
 
 import ray
 import structlog
-from ray.exceptions import RayError
+from ray.exceptions import ActorDiedError, RayError
 
-from streamhub.cluster.names import NAMESPACE, SUPERVISOR
-from streamhub.cluster.plan import Plan
+from streamhub.cluster.names import NAMESPACE, SUPERVISOR, SUPERVISORS
+from streamhub.cluster.plan import Plan, needed
 from streamhub.cluster.ray_actors import SupervisorActor
 from streamhub.cluster.supervisor import Report
+from streamhub.persistence.postgres import open_pool
+from streamhub.persistence.wishes import PostgresWishStore
 
 log = structlog.get_logger(__name__)
 
@@ -25,19 +28,21 @@ class SupervisorLink:
     """Asks the supervisor for its report about once a second, also while it is being restarted."""
 
     def __init__(self, plan: Plan, hosts_per_node: int) -> None:
-        """Create the supervisor. Ray must be connected."""
-        options = {
-            "name": SUPERVISOR,
-            "namespace": NAMESPACE,
-            "lifetime": "detached",
-            "max_restarts": -1,
-            "num_cpus": 0,
-        }
-        actor = ray.remote(SupervisorActor).options(**options)
-        self._handle = actor.remote(plan, hosts_per_node)
+        """Create the supervisor, or find the one there is, whose settings hold then. One of another
+        version is ended; its hosts are taken over. Ray must be connected.
+
+        Raises TryAgain when PostgreSQL is away.
+        """
+        self._plan = plan
+        self._hosts_per_node = hosts_per_node
+        asyncio.run(_wish_up(plan))
+        self._handle = self._get_or_create()
+        _end_other_versions()
         self._call: Any = None
         self._asked_at = float("-inf")
         self._report: Report | None = None
+        self._answers = True
+        self._was_complete = False
 
     def look(self) -> Report | None:
         """The newest report there is; None before the first. Does not wait."""
@@ -49,6 +54,7 @@ class SupervisorLink:
             elif now - self._asked_at > ANSWER_WITHIN_S:
                 self._call = None
         complete = self._report is not None and self._report.complete
+        self._was_complete = self._was_complete or complete
         pause_s = ASK_EVERY_S if complete else _ASK_FIRST_EVERY_S
         if self._call is None and now - self._asked_at >= pause_s:
             self._call = self._handle.report.remote()
@@ -65,9 +71,57 @@ class SupervisorLink:
                 return
         log.warning("supervisor_not_stopped_in_order", hurry=hurry())
 
+    # -- private ----------------------------------------------------------------------------
+
+    def _get_or_create(self) -> Any:
+        options = {
+            "name": SUPERVISOR,
+            "namespace": NAMESPACE,
+            "get_if_exists": True,
+            "lifetime": "detached",
+            "max_restarts": -1,
+            "num_cpus": 0,
+        }
+        actor = ray.remote(SupervisorActor).options(**options)
+        return actor.remote(self._plan, self._hosts_per_node)
+
     def _take(self, answered: Any) -> None:
         self._call = None
         try:
             self._report = ray.get(answered) or self._report
-        except RayError as error:  # it died; Ray starts it again
-            log.warning("supervisor_did_not_answer", error=type(error).__name__)
+            self._answers = True
+        except RayError as error:  # most often it died, and Ray starts it again
+            if self._answers:
+                log.warning("supervisor_did_not_answer", error=type(error).__name__)
+            self._answers = False
+            if isinstance(error, ActorDiedError) and not self._was_complete:
+                self._make_again()
+
+    def _make_again(self) -> None:
+        """The one that was found ended for good, as operators had wished before we came. Not done
+        later, when another version may have replaced it, or operators wish the cluster down."""
+        try:
+            self._handle = self._get_or_create()
+        except (RayError, ValueError) as error:
+            log.warning("supervisor_not_made", error=type(error).__name__)
+
+
+def _end_other_versions() -> None:
+    """Hosts are not theirs, but Ray's: they stay."""
+    for actor in ray.util.list_named_actors(all_namespaces=True):
+        name = actor["name"]
+        if actor["namespace"] != NAMESPACE or name == SUPERVISOR:
+            continue
+        if name.startswith(SUPERVISORS):
+            log.info("supervisor_of_another_version_ends", name=name)
+            ray.kill(ray.get_actor(name, namespace=NAMESPACE), no_restart=True)
+
+
+async def _wish_up(plan: Plan) -> None:
+    """Take back an earlier `streamhub down`."""
+    url = needed(plan.settings.database.url).reveal()
+    pool = await open_pool(url, size=1, application_name="streamhub up")
+    try:
+        await PostgresWishStore(pool).wish_down(False)
+    finally:
+        await pool.close()

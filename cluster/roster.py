@@ -1,34 +1,46 @@
-"""Which hosts there should be: decided from who answered and when, without Ray and without a clock.
+"""The hosts that are watched: decided from who answered and when, without Ray and without a clock.
 
     start        a host was asked for; it has `start_timeout_s` to serve
     serves       it told its entry: it belongs in the view
     answered     it is alive; silent for `dead_after_s`, it is overdue
-    remove       it is gone; a vacancy remains
+    drain        it hands over and ends by itself; after `drain_timeout_s` it is overdue
+    remove       it is gone; a vacancy may remain
 
 Times are seconds of one monotonic clock, passed in.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from streamhub.domain.cluster import HostEntry, HostReport
+from msgspec.structs import replace
+
+from streamhub.cluster.aims import Aim, Member
+from streamhub.domain.cluster import HostEntry, HostReport, HostState
 from streamhub.domain.ids import HostId
 
 START_TIMEOUT_S: Final = 60.0
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
+_LATELY_S: Final = 2.5  # two pings are due within it
 _SILENT: Final = HostReport(ready=False)
 
 
 @dataclass(slots=True)
 class _Watched:
-    """A host that starts (without an entry) or serves."""
+    """A host that starts (without an entry), serves or drains."""
 
     node: str
     heard_at: float
     entry: HostEntry | None = None
     report: HostReport = _SILENT
+    drains_since: float | None = None
+
+    @property
+    def state(self) -> HostState:
+        if self.entry is None:
+            return "starting"
+        return "live" if self.drains_since is None else "draining"
 
 
 @dataclass(slots=True)
@@ -45,13 +57,13 @@ class Roster:
 
     def __init__(
         self,
-        hosts_per_node: int,
         *,
         dead_after_s: float,
+        drain_timeout_s: float,
         start_timeout_s: float = START_TIMEOUT_S,
     ) -> None:
-        self.hosts_per_node = hosts_per_node
         self._dead_after_s = dead_after_s
+        self._drain_timeout_s = drain_timeout_s
         self._start_timeout_s = start_timeout_s
         self._watched: dict[HostId, _Watched] = {}
         self._pacing: dict[str, _Pacing] = {}
@@ -62,7 +74,8 @@ class Roster:
         self._watched[host] = _Watched(node, now)
 
     def serves(self, entry: HostEntry, now: float) -> None:
-        self._watched[entry.id] = _Watched(entry.node, now, entry)
+        drains_since = now if entry.state == "draining" else None
+        self._watched[entry.id] = _Watched(entry.node, now, entry, drains_since=drains_since)
         self._pacing.pop(entry.node, None)
 
     def answered(self, host: HostId, now: float, report: HostReport) -> None:
@@ -70,12 +83,18 @@ class Roster:
             watched.heard_at = now
             watched.report = report
 
-    def remove(self, host: HostId, now: float) -> HostEntry | None:
-        """Forget `host`; its entry if it served."""
+    def drain(self, host: HostId, now: float) -> None:
+        """Let `host`, which serves, hand over and end. May be repeated."""
+        watched = self._watched.get(host)
+        if watched is not None and watched.drains_since is None:
+            watched.drains_since = now
+
+    def remove(self, host: HostId, now: float, *, failed: bool = True) -> HostEntry | None:
+        """Forget `host`; its entry if it served. One that `failed` to has its node pause."""
         watched = self._watched.pop(host, None)
         if watched is None:
             return None
-        if watched.entry is None:
+        if watched.entry is None and failed:
             pacing = self._pacing.setdefault(watched.node, _Pacing())
             pacing.pause_s = min(max(2 * pacing.pause_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
             pacing.until = now + pacing.pause_s
@@ -88,37 +107,65 @@ class Roster:
 
     # -- what follows -----------------------------------------------------------------------
 
-    def overdue(self, now: float) -> tuple[HostId, ...]:
-        """Hosts that must be ended: silent, or not serving in time."""
-        return tuple(
-            host
-            for host, watched in self._watched.items()
-            if now - watched.heard_at
-            >= (self._start_timeout_s if watched.entry is None else self._dead_after_s)
-        )
+    def overdue(self, now: float) -> Mapping[HostId, str]:
+        """Hosts that must be ended, and why."""
+        found = {host: self._overdue(watched, now) for host, watched in self._watched.items()}
+        return {host: why for host, why in found.items() if why}
 
-    def vacancies(self, nodes: Collection[str], now: float) -> tuple[str, ...]:
+    def vacancies(self, aim: Aim, now: float) -> tuple[str, ...]:
         """The node of each host that should be started now."""
         return tuple(
             node
-            for node in nodes
+            for node in aim.nodes
             if (pacing := self._pacing.get(node)) is None or now >= pacing.until
-            for _ in range(self.hosts_per_node - self._count(node))
+            for _ in range(aim.hosts_per_node - self._staying(node, aim))
         )
+
+    def lately(self, now: float) -> Mapping[HostId, HostReport]:
+        """What the live hosts said that answered in the last seconds."""
+        return {
+            host: watched.report
+            for host, watched in self._watched.items()
+            if watched.state == "live" and now - watched.heard_at < _LATELY_S
+        }
 
     @property
     def entries(self) -> tuple[HostEntry, ...]:
         """The hosts of the view, in id order, which is the order of their births."""
-        serving = (watched.entry for watched in self._watched.values() if watched.entry)
+        serving = (
+            replace(watched.entry, state=watched.state)
+            for watched in self._watched.values()
+            if watched.entry
+        )
         return tuple(sorted(serving, key=lambda entry: entry.id))
 
     @property
-    def ready(self) -> frozenset[HostId]:
-        """The hosts that said they take traffic."""
-        return frozenset(host for host, watched in self._watched.items() if watched.report.ready)
+    def members(self) -> tuple[Member, ...]:
+        """All hosts, in id order."""
+        return tuple(
+            Member(id=host, node=watched.node, state=watched.state, report=watched.report)
+            for host, watched in sorted(self._watched.items())
+        )
 
     def __iter__(self) -> Iterator[HostId]:
         return iter(tuple(self._watched))
 
-    def _count(self, node: str) -> int:
-        return sum(watched.node == node for watched in self._watched.values())
+    def __contains__(self, host: HostId) -> bool:
+        return host in self._watched
+
+    def _overdue(self, watched: _Watched, now: float) -> str:
+        silent_s = now - watched.heard_at
+        if watched.entry is None:
+            return "it did not serve in time" if silent_s >= self._start_timeout_s else ""
+        if silent_s >= self._dead_after_s:
+            return "it did not answer"
+        if watched.drains_since is None:
+            return ""
+        late = now - watched.drains_since >= self._drain_timeout_s
+        return "it did not finish draining in time" if late else ""
+
+    def _staying(self, node: str, aim: Aim) -> int:
+        return sum(
+            watched.node == node and watched.state != "draining" and host not in aim.leaving
+            for host, watched in self._watched.items()
+        )
