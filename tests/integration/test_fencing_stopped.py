@@ -5,26 +5,18 @@ import os
 import secrets
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import aiohttp
-import asyncpg
 import pytest
 from support.chat_hosts import MSGPACK, Socket
-from support.databases import fresh_database
-from support.fault_proxy import FaultProxy, running
 from support.load import PASSWORD, Load, Size, assert_whole
-from support.lone_host import LoneHost, lone_host
-from support.polling import until
+from support.lone_hosts import LoneHost, Stage, lone_hosts
 
-from streamhub.domain.ids import HOST, HostId, make_id
-from streamhub.persistence.cluster import PostgresClusterStore
 from streamhub.persistence.embedded.stack import EmbeddedUrls
-from streamhub.persistence.postgres import open_pool
 from streamhub.protocol import frames
 from streamhub.protocol.close_codes import CloseCode
 
@@ -51,65 +43,21 @@ END $$;
 """
 
 
-@dataclass
-class Stage:
-    """Hosts in processes of their own behind one address, and a view that the test publishes."""
-
-    url: str
-    environment: dict[str, str]
-    folder: Path
-    stack: AsyncExitStack
-    front: FaultProxy
-    store: PostgresClusterStore
-    database: asyncpg.Connection
-
-    async def start_host(self) -> LoneHost:
-        host = HostId(make_id(HOST, 1_700_000_000_000, secrets.token_bytes(10)))
-        return await self.stack.enter_async_context(lone_host(host, self.environment, self.folder))
-
-    async def publish(self, *hosts: LoneHost) -> None:
-        """These are the view; new clients come to them."""
-        version = (await self.store.view()).version
-        entries = tuple(sorted((host.entry for host in hosts), key=lambda entry: entry.id))
-        assert await self.store.publish(entries, expected_version=version)
-        self.front.targets = [host.address for host in hosts]
-
-        async def serve() -> bool:
-            return all(host.records("host_takes_traffic") for host in hosts)
-
-        await until(serve, within_s=30)
-
-    async def writes(self, host: LoneHost, since: datetime | None = None) -> int:
-        """Rows that `host` wrote."""
-        found: int = await self.database.fetchval(
-            "SELECT count(*) FROM writes WHERE host = $1 AND ($2::timestamptz IS NULL OR at >= $2)",
-            f"streamhub {host.entry.id}",
-            since,
-        )
-        return found
+async def writes(stage: Stage, host: LoneHost, since: datetime | None = None) -> int:
+    """Rows that `host` wrote."""
+    found: int = await stage.database.fetchval(
+        "SELECT count(*) FROM writes WHERE host = $1 AND ($2::timestamptz IS NULL OR at >= $2)",
+        f"streamhub {host.entry.id}",
+        since,
+    )
+    return found
 
 
 @pytest.fixture
 async def stage(servers: EmbeddedUrls, tmp_path: Path) -> AsyncIterator[Stage]:
-    async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(fresh_database(servers.postgres))
-        front = await stack.enter_async_context(running(FaultProxy([])))
-        pool = await open_pool(url, size=2, application_name="the test")
-        stack.push_async_callback(pool.close)
-        database = await asyncpg.connect(url)
-        stack.push_async_callback(database.close)
-        await database.execute(_WATCH)
-        environment = {
-            "STREAMHUB_DATABASE_URL": url,
-            "STREAMHUB_REDIS_URL": servers.redis,
-            "STREAMHUB_S3_URL": servers.objects,
-            "STREAMHUB_AUTH_SECRET": "an auth secret for tests, 32 bytes and more",
-            "STREAMHUB_CLUSTER_SECRET": "a cluster secret for tests, 32 bytes and more",
-            "STREAMHUB_ARGON2_MEMORY_KIB": "8192",
-            "STREAMHUB_ARGON2_TIME_COST": "1",
-        }
-        store = PostgresClusterStore(pool)
-        yield Stage(url, environment, tmp_path, stack, front, store, database)
+    async with lone_hosts(servers, tmp_path) as stage:
+        await stage.database.execute(_WATCH)
+        yield stage
 
 
 @asynccontextmanager
@@ -147,7 +95,7 @@ async def test_a_host_that_wakes_after_its_replacement_writes_nothing_and_ends(
     await clients.start()
     async with client_of(victim) as on_the_victim:
         await clients.more(60)
-        assert await stage.writes(victim) > 0
+        assert await writes(stage, victim) > 0
 
         os.kill(victim.process.pid, signal.SIGSTOP)
         replacement = await stage.start_host()
@@ -162,7 +110,7 @@ async def test_a_host_that_wakes_after_its_replacement_writes_nothing_and_ends(
         assert await victim.process.wait() == 0
     assert [record["why"] for record in victim.records("host_leaves")]
     await clients.more(60)
-    assert await stage.writes(victim, since=woken) == 0
-    assert await stage.writes(replacement) > 0
+    assert await writes(stage, victim, since=woken) == 0
+    assert await writes(stage, replacement) > 0
     await clients.finish()
     assert_whole(clients)

@@ -1,0 +1,44 @@
+"""Whole hosts that are given certificates."""
+
+from pathlib import Path
+
+import aiohttp
+from support.certificates import Authority
+from support.lone_hosts import lone_hosts
+from support.polling import until
+
+from streamhub.persistence.embedded.stack import EmbeddedUrls
+
+
+async def test_hosts_with_certificates_show_their_metrics_to_each_other_and_nobody_else(
+    servers: EmbeddedUrls, tmp_path: Path
+) -> None:
+    cert, key, ca = map(str, Authority(tmp_path / "ca").issue("host"))
+    async with lone_hosts(
+        servers,
+        tmp_path,
+        STREAMHUB_LINK_TLS_CERT=cert,
+        STREAMHUB_LINK_TLS_KEY=key,
+        STREAMHUB_LINK_TLS_CA=ca,
+    ) as stage:
+        one, two = await stage.start_host(), await stage.start_host()
+        await stage.publish(one, two)
+        async with aiohttp.ClientSession() as http:
+
+            async def both_are_there() -> bool:
+                async with http.get(f"{one.admin_url}/metrics") as answer:
+                    page = await answer.text()
+                return all(f'host="{host.entry.id}"' in page for host in (one, two))
+
+            await until(both_are_there)
+        assert not one.records("metrics_of_a_host_are_missing")
+        async with aiohttp.ClientSession() as http:
+            try:
+                await http.get(f"http://{one.entry.address}/livez")
+            except aiohttp.ClientError:
+                refused = True
+            else:
+                refused = False
+        assert refused
+        assert two.records("link.tls_refused") == []
+        assert "does not speak TLS" in str(one.records("link.tls_refused"))
