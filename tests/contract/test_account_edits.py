@@ -16,10 +16,11 @@ from streamhub.domain.errors import Refused
 from streamhub.domain.families import REVOKED, Family, FamilyId, FamilyStore, RefreshToken
 from streamhub.domain.ids import RANDOM_BYTES, TOKEN, USER, UserId, make_id
 from streamhub.persistence.account_edits import PostgresAccountEdits
-from streamhub.persistence.accounts import PostgresAccountStore, PostgresFamilyStore
+from streamhub.persistence.accounts import PostgresAccountStore
 from streamhub.persistence.audit import PostgresAuditLog
 from streamhub.persistence.cluster import PostgresClusterStore
 from streamhub.persistence.embedded.stack import EmbeddedUrls
+from streamhub.persistence.families import PostgresFamilyStore
 from streamhub.persistence.memory.accounts import InMemoryAccountStore
 from streamhub.persistence.memory.audit import InMemoryAuditLog
 from streamhub.persistence.postgres import Pool, open_pool
@@ -110,7 +111,8 @@ async def family(stores: Stores, user: UserId) -> FamilyId:
             address="",
             opened_at=NOW,
             expires_at=NOW + 10**9,
-        )
+        ),
+        AuditEvent(at=NOW, kind="sign_in.succeeded"),
     )
     return id
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from streamhub.domain.accounts import Account, AccountStore
+from streamhub.domain.audit import AuditEvent
 from streamhub.domain.errors import Refused
 from streamhub.domain.families import (
     REPEAT_MS,
@@ -17,11 +18,13 @@ from streamhub.domain.families import (
     FamilyStore,
     Refreshed,
     RefreshToken,
+    Use,
 )
 from streamhub.domain.ids import TOKEN, USER, UserId, make_id
 from streamhub.domain.people import People, Person
-from streamhub.persistence.accounts import PostgresAccountStore, PostgresFamilyStore
+from streamhub.persistence.accounts import PostgresAccountStore
 from streamhub.persistence.cluster import PostgresClusterStore
+from streamhub.persistence.families import PostgresFamilyStore
 from streamhub.persistence.memory.accounts import InMemoryAccountStore
 
 KEY = secrets.token_bytes(32)
@@ -90,6 +93,19 @@ def family(user: UserId, token: RefreshToken, *, address: str = "", days: int = 
     )
 
 
+def opening() -> AuditEvent:
+    return AuditEvent(at=NOW, kind="sign_in.succeeded")
+
+
+def signed_out(at: int = NOW) -> AuditEvent:
+    return AuditEvent(at=at, kind="sign_out")
+
+
+def use(at: int, reused: str | None = None) -> Use:
+    event = AuditEvent(at=at, kind="refresh.reused", target=reused)
+    return Use(now_ms=at, expires_at=at + 30 * DAY, address="192.0.2.7", reused=event)
+
+
 class SignedIn:
     """An account with one open family."""
 
@@ -101,13 +117,11 @@ class SignedIn:
 
     async def open(self) -> "SignedIn":
         await self.stores.accounts.create(self.account, "hash")
-        await self.stores.families.open(self.family)
+        await self.stores.families.open(self.family, opening())
         return self
 
     async def refresh(self, token: RefreshToken, at: int = NOW) -> Refreshed | None:
-        return await self.stores.families.refresh(
-            token, token.successor(KEY), now_ms=at, expires_at=at + 30 * DAY
-        )
+        return await self.stores.families.refresh(token, token.successor(KEY), use(at))
 
 
 @pytest.fixture
@@ -199,7 +213,7 @@ async def test_people_are_found_by_id_and_handle_and_strangers_left_out(stores: 
 async def test_an_address_is_known_once_somebody_signed_in_from_it(stores: Stores) -> None:
     ann = account()
     await stores.accounts.create(ann, "hash")
-    await stores.families.open(family(ann.id, first_token(), address="192.0.2.1"))
+    await stores.families.open(family(ann.id, first_token(), address="192.0.2.1"), opening())
 
     known = {}
     for address in ("192.0.2.1", "192.0.2.2"):
@@ -258,7 +272,7 @@ async def test_a_forged_secret_under_a_known_selector_gets_nothing(signed_in: Si
 
 async def test_an_unknown_token_is_refused_and_revokes_nobody(signed_in: SignedIn) -> None:
     assert await signed_in.refresh(first_token()) is None
-    assert await signed_in.stores.families.revoke(first_token(), NOW) is None
+    assert await signed_in.stores.families.revoke(first_token(), signed_out()) is None
     assert await signed_in.refresh(signed_in.token) is not None
 
 
@@ -285,7 +299,7 @@ async def test_signing_out_ends_the_family_by_any_of_its_tokens(signed_in: Signe
     assert await families.signed_in(signed_in.family.id) == signed_in.account
     await signed_in.refresh(signed_in.token)
 
-    assert await families.revoke(signed_in.token, NOW + 1) == signed_in.family.id
+    assert await families.revoke(signed_in.token, signed_out(NOW + 1)) == signed_in.family.id
 
     assert await families.signed_in(signed_in.family.id) is None
     assert await signed_in.refresh(signed_in.token.successor(KEY), NOW + 2) is None
@@ -296,8 +310,8 @@ async def test_signing_out_again_tells_the_cluster_again_and_keeps_the_moment(
     signed_in: SignedIn,
 ) -> None:
     families = signed_in.stores.families
-    await families.revoke(signed_in.token, NOW + 1)
-    assert await families.revoke(signed_in.token, NOW + 2) == signed_in.family.id
+    await families.revoke(signed_in.token, signed_out(NOW + 1))
+    assert await families.revoke(signed_in.token, signed_out(NOW + 2)) == signed_in.family.id
 
     assert (await signed_in.stores.revoked()).count(signed_in.family.id) == 2
     assert signed_in.family.id in await families.revoked_since(NOW + 1)
@@ -306,8 +320,8 @@ async def test_signing_out_again_tells_the_cluster_again_and_keeps_the_moment(
 
 async def test_signing_out_touches_no_other_device(signed_in: SignedIn) -> None:
     other = first_token()
-    await signed_in.stores.families.open(family(signed_in.account.id, other))
-    await signed_in.stores.families.revoke(signed_in.token, NOW)
+    await signed_in.stores.families.open(family(signed_in.account.id, other), opening())
+    await signed_in.stores.families.revoke(signed_in.token, signed_out(NOW))
 
     assert await signed_in.refresh(other) is not None
 
@@ -316,10 +330,10 @@ async def test_opening_a_family_drops_the_users_expired_ones(stores: Stores) -> 
     ann = account()
     await stores.accounts.create(ann, "hash")
     old = first_token()
-    await stores.families.open(family(ann.id, old, address="192.0.2.9", days=-1))
-    await stores.families.open(family(ann.id, first_token()))
+    await stores.families.open(family(ann.id, old, address="192.0.2.9", days=-1), opening())
+    await stores.families.open(family(ann.id, first_token()), opening())
 
-    assert await stores.families.revoke(old, NOW) is None
+    assert await stores.families.revoke(old, signed_out(NOW)) is None
     found = await stores.accounts.credentials(ann.handle, "192.0.2.9")
     assert found is not None
     assert not found.known_address

@@ -18,18 +18,26 @@ from support.jwt_attacks import Forger, attacks
 from streamhub.config import AuthSettings, EdgeSettings, Secret
 from streamhub.domain.families import REVOKED
 from streamhub.domain.gate import Gate
+from streamhub.domain.log_ins import LogIns
+from streamhub.domain.sealing import Sealer
+from streamhub.domain.second_factors import SecondFactors
 from streamhub.domain.sign_in import Allowance, SignIn, SignInLimits
 from streamhub.domain.tokens import Revocations, TokenIssuer, TokenVerifier
-from streamhub.persistence.accounts import PostgresAccountStore, PostgresFamilyStore
+from streamhub.persistence.accounts import PostgresAccountStore
+from streamhub.persistence.audit import PostgresAuditLog
 from streamhub.persistence.cluster import PostgresClusterStore
 from streamhub.persistence.embedded.stack import EmbeddedUrls
+from streamhub.persistence.families import PostgresFamilyStore
+from streamhub.persistence.mail import PostgresMailQueue
 from streamhub.persistence.migrations import migrate
 from streamhub.persistence.passwords import Argon2Hasher, common_passwords
 from streamhub.persistence.postgres import Pool, open_pool
 from streamhub.persistence.redis import RedisLimiter, open_redis
+from streamhub.persistence.second_factors import PostgresSecondFactors
 from streamhub.telemetry import Metrics
 from streamhub.transport import http_auth
 from streamhub.transport.app import Parts, create_app
+from streamhub.transport.letters import Letters
 
 SECRET = Secret(secrets.token_urlsafe(32))
 PASSWORD = "correct horse battery"
@@ -90,20 +98,40 @@ async def build(
     def now_ms() -> int:
         return time.time_ns() // 1_000_000
 
-    sign_in = SignIn(
-        accounts=accounts,
+    limiter = RedisLimiter(redis, prefix=f"{secrets.token_hex(4)}:")
+    log_ins = LogIns(
         families=families,
-        hasher=hasher,
-        limiter=RedisLimiter(redis, prefix=f"{secrets.token_hex(4)}:"),
         issuer=TokenIssuer(SECRET, auth.issuer, auth.access_ttl_s),
         secret=SECRET,
         refresh_ttl_s=auth.refresh_ttl_s,
+        now_ms=now_ms,
+        random_bytes=secrets.token_bytes,
+    )
+    second_factors = SecondFactors(
+        PostgresSecondFactors(pool),
+        secret=SECRET,
+        issuer=auth.issuer,
+        now_ms=now_ms,
+        random_bytes=secrets.token_bytes,
+    )
+    queue = PostgresMailQueue(pool, Sealer(SECRET, "mail", secrets.token_bytes))
+    letters = Letters(
+        queue, "test", now_ms=now_ms, random_bytes=secrets.token_bytes, queued=lambda: None
+    )
+    sign_in = SignIn(
+        accounts=accounts,
+        log_ins=log_ins,
+        second_factors=second_factors,
+        audit=PostgresAuditLog(pool),
+        mailer=letters,
+        hasher=hasher,
+        limiter=limiter,
         common_passwords=common_passwords(),
         now_ms=now_ms,
         random_bytes=secrets.token_bytes,
         limits=limits,
     )
-    routes = http_auth.routes(sign_in, accounts, accounts)
+    routes = http_auth.routes(sign_in, log_ins, accounts, accounts)
     app = create_app(Parts(edge=EdgeSettings(), metrics=Metrics(), routes=routes))
     app[http_auth.GATE] = Gate(TokenVerifier(SECRET, auth.issuer), revocations, families, now_ms)
     client = TestClient(TestServer(app))

@@ -8,8 +8,8 @@ from streamhub.domain.accounts import check_email, check_handle, check_name
 from streamhub.domain.errors import Refused
 from streamhub.domain.families import REPEAT_MS, Family, FamilyId, RefreshToken, Verdict
 from streamhub.domain.ids import UserId
+from streamhub.domain.origin import network_of
 from streamhub.domain.passwords import check_password, presented
-from streamhub.domain.sign_in import network_of
 from streamhub.persistence.passwords import common_passwords
 
 COMMON = common_passwords()

@@ -3,20 +3,31 @@
 import os
 import secrets
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import pyotp
 import pytest
 
 from streamhub.config import Secret
+from streamhub.domain.account_edits import AccountEdit
+from streamhub.domain.audit import AuditEvent, AuditQuery
 from streamhub.domain.errors import Refused, StreamHubError, TryAgain
 from streamhub.domain.families import REPEAT_MS
 from streamhub.domain.gate import Gate
+from streamhub.domain.ids import UserId
+from streamhub.domain.log_ins import Grant, LogIns
+from streamhub.domain.mail import MailKind
+from streamhub.domain.origin import Origin
 from streamhub.domain.passwords import Verified
-from streamhub.domain.sign_in import Grant, SignIn
+from streamhub.domain.second_factors import SecondFactors
+from streamhub.domain.sign_in import Applicant, SignIn
 from streamhub.domain.tokens import Revocations, TokenIssuer, TokenVerifier
 from streamhub.persistence.admin_account import ensure_admin
 from streamhub.persistence.memory.accounts import InMemoryAccountStore
+from streamhub.persistence.memory.audit import InMemoryAuditLog
+from streamhub.persistence.memory.second_factors import InMemorySecondFactors
 
 SECRET = Secret(secrets.token_urlsafe(32))
 PASSWORD = "correct horse battery"
@@ -61,26 +72,53 @@ class CountingLimiter:
         return 0
 
 
+class NotedMails:
+    """A Mailer that only takes note."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[MailKind, str, Mapping[str, str]]] = []
+
+    async def send(self, kind: MailKind, to: str, values: Mapping[str, str]) -> None:
+        self.sent.append((kind, to, values))
+
+
 class House:
     """Everything that signing in needs, and a clock to turn."""
 
     def __init__(self) -> None:
         self.now_ms = 1_764_000_000_000
         self.log: list[tuple[str, str]] = []
-        self.store = InMemoryAccountStore(self._announce)
+        self.audit = InMemoryAuditLog()
+        self.mailer = NotedMails()
+        self.store = InMemoryAccountStore(self._announce, self.audit)
         self.hasher = PlainHasher()
         self.limiter = CountingLimiter()
         self.revocations = Revocations(900)
         verifier = TokenVerifier(SECRET, "streamhub")
         self.gate = Gate(verifier, self.revocations, self.store, lambda: self.now_ms)
-        self.sign_in = SignIn(
-            accounts=self.store,
+        self.log_ins = LogIns(
             families=self.store,
-            hasher=self.hasher,
-            limiter=self.limiter,
             issuer=TokenIssuer(SECRET, "streamhub", 900),
             secret=SECRET,
             refresh_ttl_s=30 * 86_400,
+            now_ms=lambda: self.now_ms,
+            random_bytes=secrets.token_bytes,
+        )
+        self.second_factors = SecondFactors(
+            InMemorySecondFactors(self.audit),
+            secret=SECRET,
+            issuer="StreamHub",
+            now_ms=lambda: self.now_ms,
+            random_bytes=secrets.token_bytes,
+        )
+        self.sign_in = SignIn(
+            accounts=self.store,
+            log_ins=self.log_ins,
+            second_factors=self.second_factors,
+            audit=self.audit,
+            mailer=self.mailer,
+            hasher=self.hasher,
+            limiter=self.limiter,
             common_passwords={"password1234"},
             now_ms=lambda: self.now_ms,
             random_bytes=secrets.token_bytes,
@@ -95,14 +133,26 @@ class House:
             "handle": handle,
             "name": "Ann",
             "password": PASSWORD,
-            "address": HOME,
         }
-        return await self.sign_in.register(**{**body, **changes})
+        return await self.sign_in.register(Applicant(**{**body, **changes}), Origin(HOME))
 
     async def log_in(
-        self, login: str = "ann", password: str = PASSWORD, address: str = HOME
+        self,
+        login: str = "ann",
+        password: str = PASSWORD,
+        address: str = HOME,
+        code: str | None = None,
     ) -> Grant:
-        return await self.sign_in.log_in(login=login, password=password, address=address)
+        return await self.sign_in.log_in(login, password, code, Origin(address, "Firefox"))
+
+    async def refresh(self, token: str) -> Grant:
+        return await self.log_ins.refresh(token, Origin(HOME))
+
+    async def log_out(self, token: str) -> None:
+        await self.log_ins.log_out(token, Origin(HOME))
+
+    async def recorded(self) -> list[str]:
+        return [entry.kind for entry in reversed(await self.audit.entries(AuditQuery()))]
 
 
 @pytest.fixture
@@ -274,8 +324,8 @@ async def test_without_limits_nobody_logs_in_and_nobody_is_logged_out(house: Hou
             await attempt
         assert (refused.value.code, refused.value.retry_after_ms) == ("unavailable", 1000)
     assert await house.gate.admit(grant.access_token)
-    assert await house.sign_in.refresh(grant.refresh_token)
-    await house.sign_in.log_out(grant.refresh_token)
+    assert await house.refresh(grant.refresh_token)
+    await house.log_out(grant.refresh_token)
 
 
 # Refreshing and signing out
@@ -284,7 +334,7 @@ async def test_without_limits_nobody_logs_in_and_nobody_is_logged_out(house: Hou
 async def test_a_refresh_gives_new_tokens_for_the_same_family(house: House) -> None:
     grant = await house.register()
     house.now_ms += DAY
-    second = await house.sign_in.refresh(grant.refresh_token)
+    second = await house.refresh(grant.refresh_token)
 
     before = TokenVerifier(SECRET, "streamhub").verify(grant.access_token, 0)
     after = house.gate.caller(second.access_token)
@@ -296,9 +346,9 @@ async def test_a_refresh_gives_new_tokens_for_the_same_family(house: House) -> N
 
 async def test_a_repeated_refresh_gives_the_same_successor(house: House) -> None:
     grant = await house.register()
-    first = await house.sign_in.refresh(grant.refresh_token)
+    first = await house.refresh(grant.refresh_token)
     house.now_ms += REPEAT_MS
-    again = await house.sign_in.refresh(grant.refresh_token)
+    again = await house.refresh(grant.refresh_token)
 
     assert again.refresh_token == first.refresh_token
     assert again.access_token != first.access_token
@@ -306,12 +356,12 @@ async def test_a_repeated_refresh_gives_the_same_successor(house: House) -> None
 
 async def test_a_stolen_token_that_is_used_late_ends_the_family(house: House) -> None:
     grant = await house.register()
-    second = await house.sign_in.refresh(grant.refresh_token)
+    second = await house.refresh(grant.refresh_token)
     house.now_ms += REPEAT_MS + 1
 
     for token in (grant.refresh_token, second.refresh_token):
         with pytest.raises(Refused) as refused:
-            await house.sign_in.refresh(token)
+            await house.refresh(token)
         assert refused.value.code == "unauthenticated"
     family = house.gate.caller(second.access_token).family
     assert house.log == [("sessions_revoked", family)]
@@ -324,9 +374,9 @@ async def test_what_is_no_refresh_token_is_refused_and_revokes_nothing(
     house: House, text: str
 ) -> None:
     with pytest.raises(Refused) as refused:
-        await house.sign_in.refresh(text)
+        await house.refresh(text)
     assert refused.value.code == "unauthenticated"
-    await house.sign_in.log_out(text)
+    await house.log_out(text)
     assert house.log == []
 
 
@@ -336,14 +386,14 @@ async def test_tokens_work_only_where_their_kind_belongs(house: House) -> None:
     with pytest.raises(Refused):
         house.gate.caller(grant.refresh_token)
     with pytest.raises(Refused):
-        await house.sign_in.refresh(grant.access_token)
+        await house.refresh(grant.access_token)
 
 
 async def test_signing_out_closes_the_gate_at_once_for_sockets_and_with_the_log_for_all(
     house: House,
 ) -> None:
     grant, other = await house.register(), await house.log_in()
-    await house.sign_in.log_out(grant.refresh_token)
+    await house.log_out(grant.refresh_token)
 
     with pytest.raises(Refused):
         await house.gate.admit(grant.access_token)
@@ -405,3 +455,100 @@ async def test_what_is_granted_does_not_show_itself(house: House) -> None:
         shown = f"{value!r} {value}"
         for secret in (grant.access_token, grant.refresh_token, "ann@", PASSWORD):
             assert secret not in shown
+
+
+async def test_a_second_factor_is_asked_for_only_once_the_password_was_right(house: House) -> None:
+    grant = await house.register()
+    user = grant.account.id
+    enrolment = await house.second_factors.begin(user, "ann")
+    assert enrolment is not None
+    app = pyotp.TOTP(enrolment.secret)
+    await house.log_in()  # not asked for before it was confirmed
+    event = AuditEvent(at=1, kind="second_factor.enabled", target=user)
+    codes = await house.second_factors.confirm(user, app.at(house.now_ms // 1000), event)
+    assert codes is not None
+    with pytest.raises(Refused, match="second_factor_required"):
+        await house.log_in()
+    assert (await refusal(house, "ann", "wrong")).code == "unauthenticated"
+    with pytest.raises(Refused, match="unauthenticated"):
+        await house.log_in(code="000000")
+    house.now_ms += 60_000
+    await house.log_in(code=app.at(house.now_ms // 1000))
+    await house.log_in(code=codes[0])
+    with pytest.raises(Refused, match="unauthenticated"):
+        await house.log_in(code=codes[0])
+    assert (await house.recorded()).count("second_factor.recovery_used") == 1
+
+
+async def test_guessing_at_a_second_factor_is_bounded(house: House) -> None:
+    grant = await house.register()
+    enrolment = await house.second_factors.begin(grant.account.id, "ann")
+    assert enrolment is not None
+    code = pyotp.TOTP(enrolment.secret).at(house.now_ms // 1000)
+    event = AuditEvent(at=1, kind="second_factor.enabled", target=grant.account.id)
+    await house.second_factors.confirm(grant.account.id, code, event)
+    refused = []
+    for guess in range(20):
+        with pytest.raises(StreamHubError) as error:
+            await house.log_in(code=f"{guess:06}", address=f"198.51.100.{guess}")
+        refused.append(error.value.code)
+    assert set(refused[10:]) == {"rate_limited"}
+
+
+async def test_the_owner_is_told_of_a_log_in_from_a_new_address(house: House) -> None:
+    await house.register()
+    await house.log_in()
+    assert house.mailer.sent == []
+    await house.log_in(address=AWAY)
+    ((kind, to, values),) = house.mailer.sent
+    assert (kind, to) == ("signed_in", "ann@example.com")
+    assert (values["address"], values["client"]) == (AWAY, "Firefox")
+    await house.log_in(address=AWAY)
+    assert len(house.mailer.sent) == 1
+
+
+async def test_signing_in_and_out_is_recorded_with_where_it_came_from(house: House) -> None:
+    grant = await house.register()
+    with pytest.raises(Refused):
+        await house.log_in(password="wrong", address=AWAY)
+    with pytest.raises(Refused):
+        await house.log_in(login="nobody", address=AWAY)
+    await house.log_out(grant.refresh_token)
+    assert await house.recorded() == [
+        "account.registered",
+        "sign_in.succeeded",
+        "sign_in.failed",
+        "sign_in.failed",
+        "sign_out",
+    ]
+    failed = await house.audit.entries(AuditQuery(kind="sign_in.failed"))
+    assert [(entry.target, entry.address) for entry in failed] == [
+        (None, AWAY),
+        (grant.account.id, AWAY),
+    ]
+
+
+async def test_a_log_in_knows_its_client_and_its_last_use_and_its_owner_ends_it(
+    house: House,
+) -> None:
+    first = await house.register()
+    await house.log_in()
+    house.now_ms += 1000
+    await house.refresh(first.refresh_token)
+    user = first.account.id
+    registered, logged_in = sorted(await house.log_ins.of(user), key=lambda one: one.client)
+    assert (registered.client, logged_in.client) == ("", "Firefox")
+    assert (registered.last_used_at, registered.last_address) == (house.now_ms, HOME)
+    with pytest.raises(Refused, match="not_found"):
+        await house.log_ins.end(UserId("us_other"), logged_in.id, Origin(HOME))
+    await house.log_ins.end(user, logged_in.id, Origin(HOME))
+    assert [family.id for family in await house.log_ins.of(user)] == [registered.id]
+
+
+async def test_nobody_signs_in_to_a_closed_account(house: House) -> None:
+    grant = await house.register()
+    shown = await refusal(house, "nobody")
+    await house.store.edit(grant.account.id, AccountEdit(status="deactivated"), [])
+    assert await refusal(house, "ann", PASSWORD) == shown
+    with pytest.raises(Refused, match="unauthenticated"):
+        await house.refresh(grant.refresh_token)

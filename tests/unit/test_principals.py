@@ -92,7 +92,8 @@ class House:
                 address="",
                 opened_at=NOW,
                 expires_at=NOW + 10**9,
-            )
+            ),
+            EVENT,
         )
         return self.issuer.issue(user, family, NOW, secrets.token_bytes(RANDOM_BYTES))
 
