@@ -22,9 +22,9 @@ MEMBERS: Final = (2, 10, 30, 500, 5_000)
 LOAD: Final = Load()
 
 # From docs/benchmarks.md: fan-out singly, and the cluster's table at 200 sends/s.
-DELIVERY_US: Final = 16.0
-SEND_US: Final = 1_000.0
-COPY_US: Final = 380.0
+DELIVERY_US: Final = 16.8
+SEND_US: Final = 850.0
+COPY_US: Final = 280.0
 DATABASE_SEND_US: Final = 80.0
 PING_US: Final = 1_000.0
 """From docs/decisions/0001: a call by Ray, at its caller."""
