@@ -1,5 +1,5 @@
-"""What hosts tell each other over HTTP, on the node's private address: one host's own metrics and
-readiness. Links are mounted here too.
+"""What hosts tell each other over HTTP, on the node's private address: one host's own metrics,
+readiness and report. Links are mounted here too.
 
 Each request shows a token made of the cluster's secret and the id of the host it is for: it opens
 nothing at another host, and the secret itself never travels. With certificates for links all of it
@@ -9,16 +9,17 @@ is served over TLS.
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import aiohttp
+import msgspec
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from streamhub.config import Secret
-from streamhub.domain.cluster import HostEntry
+from streamhub.domain.cluster import HostEntry, HostReport
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import HostId
 from streamhub.telemetry import merge
@@ -26,6 +27,7 @@ from streamhub.transport import links
 from streamhub.transport.link_tls import LinkTls
 
 METRICS: Final = "/metrics"
+REPORT: Final = "/report"
 _AUTHENTICATES_ITSELF: Final = frozenset({links.PATH})  # by a challenge, in both directions
 _TIMEOUT_S: Final = 2.0
 
@@ -55,8 +57,18 @@ def guard_private_site(app: web.Application, host: HostId, secret: Secret) -> we
     return app
 
 
+def report_route(report: Callable[[], HostReport]) -> web.RouteDef:
+    """Where a host tells operators what it tells the supervisor."""
+
+    async def answer(_: web.Request) -> web.Response:
+        body = msgspec.json.encode(report())
+        return web.Response(body=body, content_type="application/json")
+
+    return web.get(REPORT, answer)
+
+
 class Siblings:
-    """Asks the hosts of a node for their metrics."""
+    """Asks hosts for what their private sites tell; leaves out who does not answer in time."""
 
     def __init__(self, secret: Secret, tls: LinkTls | None = None) -> None:
         self._secret = secret
@@ -64,21 +76,33 @@ class Siblings:
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S))
 
     async def metrics(self, entries: Iterable[HostEntry], own: Mapping[str, bytes]) -> bytes:
-        """One exposition of `own`, by host id, and of all `entries` that answer in time."""
+        """One exposition of `own`, by host id, and of all `entries` that answer."""
         others = [entry for entry in entries if entry.id not in own]
-        found = await asyncio.gather(*map(self._metrics_of, others))
         expositions: dict[str, bytes] = {**own}
-        for entry, exposition in zip(others, found, strict=True):
-            if exposition is not None:
-                expositions[entry.id] = exposition
+        expositions.update(await self._ask(others, METRICS))
         return merge(expositions)
+
+    async def reports(self, entries: Iterable[HostEntry]) -> dict[HostId, HostReport]:
+        """What the hosts say of themselves."""
+        answers = await self._ask(list(entries), REPORT)
+        return {
+            host: msgspec.json.decode(answer, type=HostReport) for host, answer in answers.items()
+        }
 
     async def close(self) -> None:
         await self._session.close()
 
-    async def _metrics_of(self, entry: HostEntry) -> bytes | None:
+    async def _ask(self, entries: Sequence[HostEntry], path: str) -> dict[HostId, bytes]:
+        answers = await asyncio.gather(*(self._ask_one(entry, path) for entry in entries))
+        return {
+            entry.id: answer
+            for entry, answer in zip(entries, answers, strict=True)
+            if answer is not None
+        }
+
+    async def _ask_one(self, entry: HostEntry, path: str) -> bytes | None:
         headers = {hdrs.AUTHORIZATION: f"Bearer {token_for(entry.id, self._secret)}"}
-        url = f"{'https' if self._tls else 'http'}://{entry.address}{METRICS}"
+        url = f"{'https' if self._tls else 'http'}://{entry.address}{path}"
         try:
             async with self._session.get(
                 url,
@@ -88,5 +112,6 @@ class Siblings:
             ) as answer:
                 return await answer.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            log.warning("metrics_of_a_host_are_missing", of=entry.id, error=type(error).__name__)
+            name = type(error).__name__
+            log.warning("private_site_not_read", of=entry.id, path=path, error=name)
             return None
