@@ -1,6 +1,13 @@
 """Rate limits: how often something may happen, over all hosts."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class Allowance(NamedTuple):
+    """`rate` per second, with `burst` at once."""
+
+    rate: float
+    burst: int
 
 
 class Limiter(Protocol):

@@ -20,7 +20,7 @@ from streamhub.domain.accounts import (
 from streamhub.domain.audit import AuditLog
 from streamhub.domain.errors import Refused, TryAgain
 from streamhub.domain.ids import RANDOM_BYTES, USER, UserId, make_id
-from streamhub.domain.limits import Limiter
+from streamhub.domain.limits import Allowance, Limiter
 from streamhub.domain.log_ins import Grant, LogIns
 from streamhub.domain.mail import Mailer
 from streamhub.domain.origin import Origin, client_of
@@ -30,13 +30,6 @@ from streamhub.domain.second_factors import SecondFactors
 Registration = Literal["open", "invited", "closed"]
 
 _LOGIN: Final = re.compile(r"[!-~]{1,254}")  # all that a handle or an e-mail address can be
-
-
-class Allowance(NamedTuple):
-    """`rate` per second, with `burst` at once."""
-
-    rate: float
-    burst: int
 
 
 class SignInLimits(NamedTuple):
@@ -162,6 +155,26 @@ class SignIn:
         return await self.finish(
             found.account, code, origin, "password", new=not found.known_address
         )
+
+    async def find(self, login: str, origin: Origin) -> Account | None:
+        """The account of a handle or an e-mail address; for mails, whose owner it then is."""
+        if not _LOGIN.fullmatch(login):
+            return None
+        found = await self._accounts.credentials(login, origin.network)
+        return found.account if found else None
+
+    async def prove(self, account: Account, password: str | None, origin: Origin) -> None:
+        """That whoever acts for the account knows its password, where it has one: before changes
+        that could lock its owner out. Raises Refused("unauthenticated"), TryAgain."""
+        await self._take("guess", f"{account.id}:{origin.network}", self._limits.account)
+        found = await self._accounts.credentials(account.handle, origin.network)
+        if found is None or found.password_hash is None:
+            return
+        given = presented(password or "")
+        verified = await self._hasher.verify(found.password_hash, given or "")
+        if given is None or not verified.matches:
+            await self._failed(found, origin, "password")
+            raise Refused("unauthenticated", "the password is wrong", field="current_password")
 
     async def finish(
         self, account: Account, code: str | None, origin: Origin, how: str, *, new: bool = False

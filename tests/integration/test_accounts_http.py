@@ -18,10 +18,11 @@ from support.jwt_attacks import Forger, attacks
 from streamhub.config import AuthSettings, EdgeSettings, Secret
 from streamhub.domain.families import REVOKED
 from streamhub.domain.gate import Gate
+from streamhub.domain.limits import Allowance
 from streamhub.domain.log_ins import LogIns
 from streamhub.domain.sealing import Sealer
 from streamhub.domain.second_factors import SecondFactors
-from streamhub.domain.sign_in import Allowance, SignIn, SignInLimits
+from streamhub.domain.sign_in import SignIn, SignInLimits
 from streamhub.domain.tokens import Revocations, TokenIssuer, TokenVerifier
 from streamhub.persistence.accounts import PostgresAccountStore
 from streamhub.persistence.audit import PostgresAuditLog
