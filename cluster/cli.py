@@ -9,11 +9,10 @@ from typing import Any, Final
 import click
 
 from streamhub import __version__
+from streamhub.cluster.operator_commands import COMMANDS
 from streamhub.config import Settings, SettingsError, describe, load_settings, reference
 
 INTERRUPTED: Final = 130
-NOT_RUNNING: Final = 3
-NOT_READY: Final = 4
 
 _data_option = click.option(
     "--data", type=click.Path(path_type=Path), help="Folder for everything that is kept."
@@ -96,19 +95,8 @@ def config(as_reference: bool) -> None:
     click.echo(reference() if as_reference else describe(_settings({})), nl=False)
 
 
-@cli.command()
-@_data_option
-def status(data: Path | None) -> None:
-    """Tell what runs.
-
-    Exit code 0: it is ready; 3: it does not run; 4: it runs, and is not ready.
-    """
-    from streamhub.cluster.status import Health, print_status
-
-    health = print_status(_settings({"data": data}).server.data)
-    sys.exit(
-        {Health.READY: 0, Health.NOT_RUNNING: NOT_RUNNING, Health.NOT_READY: NOT_READY}[health]
-    )
+for command in COMMANDS:
+    cli.add_command(command)
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
-"""Errors of a start that say what was wrong, where, and what to do."""
+"""Errors that say what was wrong, where, and what to do."""
 
 from typing import Final
 
+from streamhub.cluster.access import NotDone
 from streamhub.cluster.ports import PortTaken
 from streamhub.cluster.ray_node import RayNotStarted
 from streamhub.cluster.up import NotStarted, RayLost
@@ -12,6 +13,7 @@ from streamhub.persistence.postgres import StoreMisconfigured
 
 EXPECTED: Final = (
     EmbeddedServerError,
+    NotDone,
     NotStarted,
     PermissionError,
     PortTaken,

@@ -78,21 +78,20 @@ class Siblings:
     async def metrics(self, entries: Iterable[HostEntry], own: Mapping[str, bytes]) -> bytes:
         """One exposition of `own`, by host id, and of all `entries` that answer."""
         others = [entry for entry in entries if entry.id not in own]
-        expositions: dict[str, bytes] = {**own}
-        expositions.update(await self._ask(others, METRICS))
-        return merge(expositions)
+        return merge({**own, **await self._ask(others, METRICS)})
 
     async def reports(self, entries: Iterable[HostEntry]) -> dict[HostId, HostReport]:
         """What the hosts say of themselves."""
         answers = await self._ask(list(entries), REPORT)
         return {
-            host: msgspec.json.decode(answer, type=HostReport) for host, answer in answers.items()
+            HostId(host): msgspec.json.decode(answer, type=HostReport)
+            for host, answer in answers.items()
         }
 
     async def close(self) -> None:
         await self._session.close()
 
-    async def _ask(self, entries: Sequence[HostEntry], path: str) -> dict[HostId, bytes]:
+    async def _ask(self, entries: Sequence[HostEntry], path: str) -> dict[str, bytes]:
         answers = await asyncio.gather(*(self._ask_one(entry, path) for entry in entries))
         return {
             entry.id: answer

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import importlib.util
+import json
 import locale
 import shutil
 import signal
@@ -54,8 +55,7 @@ class EmbeddedPostgres(EmbeddedServer):
 
     @property
     def url(self) -> str:
-        where = f"127.0.0.1:{self._ports['main']}/{_DATABASE}"
-        return f"postgresql://{_ROLE}:{self._password}@{where}"
+        return _url(self._ports["main"], self._password)
 
     @property
     def _password(self) -> str:
@@ -149,6 +149,19 @@ class EmbeddedPostgres(EmbeddedServer):
             fresh.rename(place)
         self._account.own(place.parent)
         return place / package.name / installed.name
+
+
+def kept_url(folder: Path) -> str | None:
+    """Where the server of `folder` is while it runs; None where none ever ran."""
+    try:
+        ports = json.loads((folder / "ports.json").read_text())
+        return _url(ports["main"], (folder / "password").read_text())
+    except FileNotFoundError:
+        return None
+
+
+def _url(port: int, password: str) -> str:
+    return f"postgresql://{_ROLE}:{password}@127.0.0.1:{port}/{_DATABASE}"
 
 
 def _installed() -> Path:

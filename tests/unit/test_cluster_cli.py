@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from streamhub import __version__
-from streamhub.cluster.cli import INTERRUPTED, NOT_RUNNING, main
+from streamhub.cluster.cli import INTERRUPTED, main
+from streamhub.cluster.operator_commands import NOT_RUNNING
 from streamhub.cluster.ports import PortTaken
 from streamhub.config import reference
 

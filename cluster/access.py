@@ -1,0 +1,89 @@
+"""How a command reaches a cluster from outside: PostgreSQL, and the secret that hosts ask for."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from streamhub.config import Secret, Settings
+from streamhub.domain.cluster import ClusterStore, View
+from streamhub.domain.wishes import LastSign, Wishes, WishStore
+from streamhub.persistence.cluster import PostgresClusterStore
+from streamhub.persistence.embedded.postgres import kept_url
+from streamhub.persistence.postgres import StoreRefused, open_pool
+from streamhub.persistence.wishes import PostgresWishStore
+
+ALIVE_WITHIN_S: Final = 10.0
+_CONNECT_WITHIN_S: Final = 5.0
+
+
+class NotDone(Exception):
+    """A command did not come to its end; the text says why, and what to do."""
+
+
+class Picture(NamedTuple):
+    """What PostgreSQL tells of a cluster at one moment."""
+
+    view: View
+    wishes: Wishes
+    last: LastSign | None
+
+    @property
+    def supervised(self) -> bool:
+        """Whether a supervisor was heard lately."""
+        return self.last is not None and self.last.age_s < ALIVE_WITHIN_S
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The truth about the cluster."""
+
+    views: ClusterStore
+    wishes: WishStore
+
+    async def look(self) -> Picture:
+        """Raises TryAgain."""
+        view = await self.views.view()
+        return Picture(view, await self.wishes.wishes(), await self.wishes.last_sign())
+
+
+def database_of(settings: Settings) -> str | None:
+    """The URL that is set, or of the embedded PostgreSQL of the data folder; None without."""
+    if settings.database.url is not None:
+        return settings.database.url.reveal()
+    return kept_url(settings.server.data / "postgres")
+
+
+def secret_of(settings: Settings) -> Secret | None:
+    """The cluster's secret, where it is set or kept; None without."""
+    if settings.cluster.secret is not None:
+        return settings.cluster.secret
+    try:
+        return Secret((settings.server.data / "cluster-secret").read_text())
+    except FileNotFoundError:
+        return None
+
+
+@asynccontextmanager
+async def reach(settings: Settings) -> AsyncIterator[Stores]:
+    """The stores of the cluster of these settings.
+
+    Raises NotDone where there is none, TryAgain when it is away, StoreMisconfigured.
+    """
+    url = database_of(settings)
+    if url is None:
+        raise NotDone(
+            f"StreamHub does not run in {settings.server.data}, and STREAMHUB_DATABASE_URL is not"
+            " set. Name the folder with --data, or set that variable as for the cluster"
+        )
+    pool = await open_pool(
+        url, size=2, application_name="streamhub operator", start_timeout_s=_CONNECT_WITHIN_S
+    )
+    try:
+        yield Stores(PostgresClusterStore(pool), PostgresWishStore(pool))
+    except StoreRefused as error:
+        raise NotDone(
+            f"{error}. Is the schema up to date? See `streamhub migrate --plan`"
+        ) from error
+    finally:
+        await pool.close()
