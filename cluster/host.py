@@ -9,8 +9,9 @@ from typing import Final
 import structlog
 from aiohttp import web
 
+from streamhub.cluster.drain import Drain, finished, shares_port
 from streamhub.cluster.plan import Plan, needed
-from streamhub.cluster.private_site import Siblings, guard_private_site
+from streamhub.cluster.private_site import Siblings, guard_private_site, report_route
 from streamhub.cluster.stores import Stores
 from streamhub.cluster.wiring import Wired
 from streamhub.domain.cluster import HostEntry, HostReport, View
@@ -22,6 +23,7 @@ from streamhub.transport.site import Site, listen_socket, run_site
 log = structlog.get_logger(__name__)
 
 _LEAVING_S: Final = 5.0
+_STOPPING_S: Final = 10.0
 
 
 class Host:
@@ -45,6 +47,8 @@ class Host:
         self._doors: list[Site] = []
         self._closing = AsyncExitStack()
         self._leaving: asyncio.Task[None] | None = None
+        self._draining: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Task[None] | None = None
         self._address = ""
 
     @property
@@ -56,7 +60,7 @@ class Host:
         """What the supervisor and operators want to know."""
         if self._wired is None:
             return HostReport(ready=False)
-        return self._wired.report(takes_traffic=bool(self._doors))
+        return self._wired.report(takes_traffic=bool(self._doors) and self._draining is None)
 
     async def start(self) -> None:
         """Connect to the stores, open the private site, begin to read the view.
@@ -77,7 +81,7 @@ class Host:
             return wired.metrics.render()
 
         private = create_admin_app(wired.checks, own_metrics)
-        private.add_routes(wired.private_routes)
+        private.add_routes([*wired.private_routes, report_route(self.report)])
         guard_private_site(private, self.id, secret)
         site = await self._serve(private, self._private_ip, 0, shared=False, tls=tls)
         self._closing.push_async_callback(site.close)
@@ -87,14 +91,18 @@ class Host:
             entries = [e for e in wired.membership.view.hosts if e.node == self._node]
             return await siblings.metrics(entries, {self.id: wired.metrics.render()})
 
-        async def open_doors(view: View) -> None:
+        async def follow(view: View) -> None:
             entry = view.host(self.id)
-            if entry is not None and entry.state == "live" and not self._doors:
+            if entry is None:
+                return
+            if entry.state == "draining":
+                self._drain(wired, view)
+            elif not self._doors:
                 await self._open_doors(wired, create_admin_app(wired.checks, node_metrics))
 
         await wired.start()
         self._wired = wired
-        wired.membership.on_view(open_doors)  # after those of the actors: no client comes first
+        wired.membership.on_view(follow)  # after those of the actors: no client comes first
         log.info("host_ready_to_join", address=self._address)
 
     def look(self) -> None:
@@ -103,15 +111,12 @@ class Host:
             self._wired.membership.look()
 
     async def stop(self) -> None:
-        """Take no more connections, finish requests in progress, disconnect. May be repeated."""
-        doors, self._doors = self._doors, []
-        for door in doors:
-            door.stop_accepting()
-        wired, self._wired = self._wired, None
-        if wired is not None:
-            await wired.stop()
-        await asyncio.gather(*(door.close() for door in doors))
-        await self._closing.aclose()
+        """Take no more connections, finish requests in progress, disconnect. May be repeated, also
+        while it goes on."""
+        if self._stopping is None:
+            requests_s = self._plan.settings.server.shutdown_timeout_s
+            self._stopping = asyncio.create_task(self._stop(0.0 if self._leaving else requests_s))
+        await asyncio.shield(self._stopping)
 
     # -- private ----------------------------------------------------------------------------
 
@@ -140,14 +145,54 @@ class Host:
             tls=tls.server if tls else None,
         )
 
+    async def _stop(self, requests_s: float) -> None:
+        """Requests first, as long as there are actors to answer them."""
+        for door in self._doors:
+            door.stop_accepting()
+            door.say_goodbye()
+        await finished(self._doors, requests_s)
+        doors, self._doors = self._doors, []
+        wired, self._wired = self._wired, None
+        if wired is not None:
+            await wired.stop()
+        await asyncio.gather(*(door.close() for door in doors))
+        await self._closing.aclose()
+
+    def _drain(self, wired: Wired, view: View) -> None:
+        """Go, as the view says."""
+        if self._draining is not None:
+            return
+        if not self._doors or not view.owners:
+            # No clients, or nowhere for them to go. The whole cluster ends: who ended it waits for
+            # this stop, and ends the process then.
+            self._draining = asyncio.create_task(self.stop())
+            return
+        log.info("host_drains")
+        public, admin = self._doors
+        settings = self._plan.settings
+        drain = Drain(
+            public,
+            admin,
+            wired.sockets,
+            spread_s=settings.cluster.drain_s,
+            requests_s=settings.server.shutdown_timeout_s,
+            shared=lambda: shares_port(self.id, wired.membership.view),
+        )
+        self._draining = asyncio.create_task(self._drain_and_end(drain))
+
+    async def _drain_and_end(self, drain: Drain) -> None:
+        await drain.run()
+        log.info("host_drained")
+        await self._end(_STOPPING_S)
+
     def _on_left(self, why: str) -> None:
         """Others may own what this host owned: it must end, whoever else has given it up."""
         if self._leaving is None:
             log.error("host_leaves", why=why)
-            self._leaving = asyncio.create_task(self._leave())
+            self._leaving = asyncio.create_task(self._end(_LEAVING_S))
 
-    async def _leave(self) -> None:
+    async def _end(self, within_s: float) -> None:
         with suppress(Exception):  # whatever fails now, the process ends
-            async with asyncio.timeout(_LEAVING_S):
+            async with asyncio.timeout(within_s):
                 await self.stop()
         self._exit_process()

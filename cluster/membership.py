@@ -97,7 +97,10 @@ class Membership:
         return self._slots.owner(actor)
 
     async def check(self) -> str:
-        """A readiness check: raises TryAgain unless `serving`."""
+        """A readiness check: raises TryAgain unless `serving`, and while this host drains."""
+        entry = self.view.host(self._host)
+        if entry is not None and entry.state == "draining":
+            raise TryAgain("unavailable", "this host is draining")
         if self.serving:
             return f"version {self.version}, {len(self.view.hosts)} hosts"
         if not self._joined:
@@ -145,7 +148,8 @@ class Membership:
         if view.version <= self.view.version:
             return
         self.view = view
-        self._slots = self._slots.updated(view.owners)
+        if view.owners:  # while the whole cluster ends, each goes on with what it owned
+            self._slots = self._slots.updated(view.owners)
         was_in, self._joined = self._joined, view.host(self._host) is not None
         if was_in and not self._joined:
             self._on_left("this host is no longer in the view")

@@ -15,6 +15,7 @@ from streamhub.transport import http_auth
 from streamhub.transport.app import Parts, create_app
 from streamhub.transport.health import Check
 from streamhub.transport.link_tls import LinkTls
+from streamhub.transport.websocket import Sockets
 
 
 class Wired:
@@ -69,6 +70,11 @@ class Wired:
             view=self.membership.version,
             unlinked=self._chat.links.unlinked(),
         )
+
+    @property
+    def sockets(self) -> Sockets:
+        """The clients' sockets."""
+        return self._chat.sockets
 
     async def start(self) -> None:
         """Take part: read the view, carry envelopes. Raises TryAgain when PostgreSQL is away."""

@@ -157,6 +157,12 @@ def _check_together(settings: Settings) -> None:
             f" ({cluster.host_dead_after_s}), not {cluster.lease_s}: a host must stop owning"
             " before another may take over"
         )
+    if cluster.drain_s >= cluster.drain_timeout_s:
+        raise SettingsError(
+            "STREAMHUB_DRAIN_S must be less than STREAMHUB_DRAIN_TIMEOUT_S"
+            f" ({cluster.drain_timeout_s}), not {cluster.drain_s}: clients must have left before"
+            " their host is ended"
+        )
     tls = {
         "STREAMHUB_LINK_TLS_CERT": cluster.link_tls_cert,
         "STREAMHUB_LINK_TLS_KEY": cluster.link_tls_key,

@@ -211,6 +211,12 @@ class ClusterSettings:
         "Seconds without reading the cluster log after which a host stops answering as an owner;"
         " must be less than host_dead_after_s.",
     )
+    drain_s: float = setting(
+        10.0,
+        rules.seconds(0, 600),
+        "Seconds over which a draining host spreads the reconnects of its clients; must be less"
+        " than drain_timeout_s.",
+    )
     drain_timeout_s: float = setting(
         60.0,
         rules.seconds(1, 3600),

@@ -150,7 +150,8 @@ class Pool:
     async def close(self) -> None:
         """Wait for statements in progress (bounded by their time-out), then disconnect."""
         try:
-            await asyncio.wait_for(self._inner.close(), COMMAND_TIMEOUT_S)
+            async with asyncio.timeout(COMMAND_TIMEOUT_S):
+                await self._inner.close()
         except TimeoutError:
             self._inner.terminate()
 

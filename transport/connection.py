@@ -31,10 +31,20 @@ class Connection(web.RequestHandler):
     """Answers what the parser refused with a problem; aiohttp's own page repeats the offending
     bytes to the client and to the log."""
 
-    __slots__ = ()
+    __slots__ = ("_is_websocket",)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._is_websocket = False
+
+    @property
+    def answers(self) -> bool:
+        """Whether a request is being answered; a WebSocket is none."""
+        return self._current_request is not None and not self._is_websocket
 
     def set_parser(self, parser: Any, data_received_cb: Callable[[], None] | None = None) -> None:
         """Called when the connection becomes a WebSocket."""
+        self._is_websocket = True
         guarded: Any = ClientFrames(parser, self._leave)
         super().set_parser(guarded, data_received_cb)
 

@@ -20,6 +20,9 @@ from streamhub.transport.upgraded import UpgradedResponse
 log = structlog.get_logger()
 
 PATH: Final = "/v1/ws"
+MARGIN_S: Final = 1.0
+"""How long after its own delay a client that was told to leave is closed."""
+
 _TICK_S: Final = 1.0
 
 
@@ -41,7 +44,8 @@ class Sockets:
         self._waiting: Counter[str] = Counter()
         self._sockets: set[ClientSocket] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._draining = False
+        self._closed = False
+        self._leave_by: float | None = None
 
     def __len__(self) -> int:
         return len(self._sockets)
@@ -58,7 +62,7 @@ class Sockets:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Upgrade, or say why not: forbidden, rate_limited, unavailable, bad_request."""
         self._check_origin(request)
-        if self._draining:
+        if self._closed or self._leaving_in_s() == 0.0:
             raise TryAgain("unavailable", "this host is draining", retry_after_ms=1000)
         address = request.remote or ""
         if self._waiting[address] >= self._per_address:
@@ -81,7 +85,7 @@ class Sockets:
     async def _serve(self, socket: ClientSocket, address: str) -> None:
         self._sockets.add(socket)
         self._waiting[address] += 1
-        socket.on_open = lambda: self._let_in(address)
+        socket.on_open = lambda: self._opened(socket, address)
         self._metrics.sockets_open.inc()
         try:
             await socket.serve()
@@ -90,6 +94,11 @@ class Sockets:
             self._sockets.discard(socket)
             if not socket.authenticated:
                 self._let_in(address)
+
+    def _opened(self, socket: ClientSocket, address: str) -> None:
+        self._let_in(address)
+        if (within_s := self._leaving_in_s()) is not None:
+            self._send_away(socket, within_s)
 
     def _let_in(self, address: str) -> None:
         self._waiting[address] -= 1
@@ -111,17 +120,37 @@ class Sockets:
                 socket.end(CloseCode.SESSION_REVOKED)
 
     def drain(self, over_s: float) -> None:
-        """Let no more in; tell each to come back elsewhere within `over_s`, and then close it."""
-        self._draining = True
+        """Tell each to come back elsewhere within `over_s`, and close those that stay.
+
+        Who comes meanwhile is let in, as the port may still be ours, and told the same; who comes
+        later is refused.
+        """
         loop = asyncio.get_running_loop()
+        self._leave_by = loop.time() + over_s
         for socket in self:
-            after_s = random.uniform(0, over_s)  # noqa: S311 - spreads the reconnects
-            socket.drain(int(after_s * 1000))
-            loop.call_later(after_s, socket.end, CloseCode.DRAINING)
+            if socket.authenticated:
+                self._send_away(socket, over_s)
+        loop.call_later(over_s + MARGIN_S, self._end_all)
+
+    def _send_away(self, socket: ClientSocket, within_s: float) -> None:
+        after_s = random.uniform(0, within_s)  # noqa: S311 - spreads the reconnects
+        socket.drain(int(after_s * 1000))
+        # A client that leaves by itself has its answers first; only those that do not are closed.
+        asyncio.get_running_loop().call_later(after_s + MARGIN_S, socket.end, CloseCode.DRAINING)
+
+    def _leaving_in_s(self) -> float | None:
+        """Seconds in which all must have left; None while they need not."""
+        if self._leave_by is None:
+            return None
+        return max(0.0, self._leave_by - asyncio.get_running_loop().time())
+
+    def _end_all(self) -> None:
+        for socket in self:
+            socket.end(CloseCode.DRAINING)
 
     async def close(self, code: CloseCode) -> None:
         """Close all that are left."""
-        self._draining = True
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
         await asyncio.gather(*(socket.close(code) for socket in self))
