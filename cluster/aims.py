@@ -70,7 +70,7 @@ def departures(aim: Aim, members: Collection[Member]) -> Departures:
     unwanted = [member for member in members if _is_unwanted(member, aim, members)]
     taking = {member.id: member.node for member in members if member.takes_traffic}
     drain: list[HostId] = []
-    waiting: list[str] = []
+    waiting: dict[str, list[HostId]] = {}
     for member in sorted(unwanted, key=lambda member: member.id):
         if member.state != "live":
             continue
@@ -85,9 +85,15 @@ def departures(aim: Aim, members: Collection[Member]) -> Departures:
             drain.append(member.id)
             taking.pop(member.id, None)
         else:
-            waiting.append(f"{member.id} waits for {lacking}")
+            waiting.setdefault(lacking, []).append(member.id)
     end = tuple(member.id for member in unwanted if member.state == "starting")
-    return Departures(end=end, drain=tuple(drain), waiting="; ".join(waiting))
+    said = (
+        f"{hosts[0]} waits for {lacking}"
+        if len(hosts) == 1
+        else f"{len(hosts)} hosts wait for {lacking}"
+        for lacking, hosts in waiting.items()
+    )
+    return Departures(end=end, drain=tuple(drain), waiting="; ".join(said))
 
 
 def _is_unwanted(member: Member, aim: Aim, members: Collection[Member]) -> bool:

@@ -107,6 +107,11 @@ def test_the_last_node_that_takes_traffic_is_not_emptied() -> None:
     assert departures(both, [member(A), member(B, "m")]).drain == ()
 
 
+def test_hosts_that_wait_for_the_same_are_told_of_in_one() -> None:
+    going = departures(aim(closed=("n",)), [member(A), member(B)])
+    assert going.waiting == "2 hosts wait for a host on another node that takes traffic"
+
+
 def test_a_host_whose_node_is_out_of_sight_stays() -> None:
     going = departures(aim("m"), [member(A, "n"), member(B, "m")])
     assert (going.end, going.drain) == ((), ())
