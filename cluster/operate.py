@@ -149,7 +149,7 @@ def _unlike(hosts_per_node: int, picture: Picture) -> str:
     live = sum(host.state == "live" for host in hosts)
     if live == len(hosts) == wanted:
         return ""
-    return f"{live} of {wanted} hosts live, {len(hosts) - live} drain"
+    return f"{live} hosts live and {len(hosts) - live} drain; {wanted} shall live"
 
 
 def _still_up(picture: Picture) -> str:
