@@ -157,18 +157,18 @@ class SessionActor:
         client holds."""
         if self._heard is None:
             self._relay.follow_inbox(self)
-        present = set()
         for overview in overviews:
-            channel, rev = overview.channel.id, overview.head.rev
-            present.add(channel)
+            channel, rev = overview.id, overview.rev
             held = rev if since is None else since.get(channel, rev)
             if held > rev:
                 self._socket.reset(channel, rev)
                 held = rev
             self._enter(channel, held, lacks=held < rev)
-        for channel in since or ():
-            if channel not in present:
-                self._socket.passing(ChannelRemoved(channel=channel))
+        if since:
+            present = frozenset(self._channels)
+            for channel in since:
+                if channel not in present:
+                    self._socket.passing(ChannelRemoved(channel=channel))
         early, self._early, self._heard = self._early, None, None
         for broadcast in early or ():
             self.pass_on(broadcast)
@@ -237,8 +237,8 @@ class SessionActor:
             self._relay.leave(self, [event.channel])
             self._forget(event.channel)
         self._socket.broadcast(broadcast)
-        if isinstance(event, ChannelAdded) and event.overview.channel.id not in self._channels:
-            self._enter(event.overview.channel.id, event.overview.head.rev, lacks=False)
+        if isinstance(event, ChannelAdded) and event.overview.id not in self._channels:
+            self._enter(event.overview.id, event.overview.rev, lacks=False)
 
     # -- private ----------------------------------------------------------------------------
 
@@ -316,16 +316,16 @@ class SessionActor:
         if self._early is not None:
             await asyncio.sleep(_RETRY_S)  # what is being read for `start` may be older
             return False
-        present = {overview.channel.id for overview in overviews}
+        present = {overview.id for overview in overviews}
         gone = [channel for channel in before if channel not in present]
-        new = [o for o in overviews if o.channel.id not in self._channels]
+        new = [o for o in overviews if o.id not in self._channels]
         for channel in gone:
             self._relay.leave(self, [channel])
             self._forget(channel)
             self._socket.passing(ChannelRemoved(channel=channel))
         for overview in new:
             self._socket.passing(ChannelAdded(overview=overview))
-            self._enter(overview.channel.id, overview.head.rev, lacks=False)
+            self._enter(overview.id, overview.rev, lacks=False)
         return not gone and not new
 
     async def _pulled(self, channel: ChannelId) -> bool:

@@ -232,13 +232,16 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     members: tuple[Member, ...]
 
 
-class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """One channel as `ready` shows it to one user."""
+class Overview(msgspec.Struct, frozen=True, gc=False):
+    """One channel as `ready` shows it to one user, and no more: a connect reads hundreds."""
 
-    channel: Channel
+    id: ChannelId
+    kind: Kind
+    name: str | None
     role: Role
-    head: Head
-    floor_seq: int
+    rev: int
+    seq: int
+    nth: int
     read_seq: int
     read_nth: int
     mentions: int

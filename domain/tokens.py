@@ -10,6 +10,8 @@ from typing import Annotated, Final, Literal, Never
 
 import jwt
 import msgspec
+from jwt.algorithms import HMACAlgorithm
+from jwt.utils import base64url_decode
 
 from streamhub.config import Secret
 from streamhub.domain.errors import Refused
@@ -27,6 +29,7 @@ _HEADER: Final = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"  # {"alg":"HS256","typ":
 # The last of 43 characters holds 4 bits: only these 16 are the one way to write 32 bytes.
 _FORM: Final = re.compile(_HEADER + r"\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 _JWS: Final = jwt.PyJWS(algorithms=[ALGORITHM])
+_HMAC: Final = HMACAlgorithm(HMACAlgorithm.SHA256)
 
 _Seconds = Annotated[int, msgspec.Meta(ge=0, le=2**43)]
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
@@ -78,20 +81,27 @@ class TokenIssuer:
 
 
 class TokenVerifier:
-    """Checks access tokens. Raises ValueError for a key of under 32 bytes."""
+    """Checks access tokens. Raises ValueError for a key of under 32 bytes.
+
+    `jwt.decode` would look at the key again for each token, which takes 80 us: ten times as long
+    as the signature. The form leaves it nothing else to find out.
+    """
 
     def __init__(self, secret: Secret, issuer: str) -> None:
-        self._key = _checked_key(secret)
+        self._key = _HMAC.prepare_key(_checked_key(secret))
         self._issuer = issuer
 
     def verify(self, token: str, now_ms: int) -> Caller:
         """Who it speaks for. Raises Refused: unauthenticated, token_expired."""
         if len(token) > MAX_TOKEN_CHARS or not _FORM.fullmatch(token):
             raise _refused()
+        signed, _, signature = token.rpartition(".")
+        if not _HMAC.verify(signed.encode(), self._key, base64url_decode(signature)):
+            raise _refused()
         try:
-            payload = _JWS.decode(token, self._key, algorithms=[ALGORITHM])
+            payload = base64url_decode(signed.rpartition(".")[2])
             claims = msgspec.convert(_JSON.decode(payload.decode()), _Claims)
-        except (jwt.PyJWTError, ValueError, RecursionError):
+        except (ValueError, RecursionError):
             raise _refused() from None
         if claims.iss != self._issuer or claims.aud != AUDIENCE:
             raise _refused()

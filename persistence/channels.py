@@ -21,6 +21,7 @@ from streamhub.domain.channels import (
 )
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import ChannelId, MessageId, UserId
+from streamhub.persistence.gathered import Gathered
 from streamhub.persistence.paging import (
     after_channel,
     after_member,
@@ -57,6 +58,7 @@ _PRESENT: Final = f"""
 """
 _OVERVIEWS: Final = load("overviews")
 _OVERVIEW: Final = f"{_OVERVIEWS} AND m.channel_id = $2"
+_MOST_AT_ONCE: Final = 32
 _GET: Final = f"""
     SELECT {CHANNEL_COLUMNS} FROM channels c
     WHERE c.id = $1 AND (c.visibility = 'public' OR EXISTS (
@@ -99,6 +101,7 @@ class PostgresChannelStore:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._overviews = Gathered(self._all_overviews, most=_MOST_AT_ONCE)
 
     async def create(self, channel: Channel, *, key: str, digest: bytes) -> Channel:
         made = await self._pool.fetchrow(
@@ -135,10 +138,16 @@ class PostgresChannelStore:
         )
 
     async def overviews(self, user: UserId) -> tuple[Overview, ...]:
-        return tuple(map(_overview, await self._pool.fetch(_OVERVIEWS, user)))
+        return tuple(await self._overviews.get(user) or ())
+
+    async def _all_overviews(self, users: list[UserId]) -> Mapping[UserId, list[Overview]]:
+        found: dict[UserId, list[Overview]] = {}
+        for row in await self._pool.fetch(_OVERVIEWS, users):
+            found.setdefault(row[-1], []).append(_overview(row))
+        return found
 
     async def overview(self, channel: ChannelId, user: UserId) -> Overview | None:
-        row = await self._pool.fetchrow(_OVERVIEW, user, channel)
+        row = await self._pool.fetchrow(_OVERVIEW, [user], channel)
         return None if row is None else _overview(row)
 
     async def get(self, channel: ChannelId, user: UserId) -> Channel | None:
@@ -230,16 +239,7 @@ def _head(row: Sequence[int]) -> Head:
 
 
 def _overview(row: Record) -> Overview:
-    role, floor_seq, read_seq, read_nth, mentions, term, rev, seq, nth, *channel = row
-    return Overview(
-        channel=channel_of(channel),
-        role=role,
-        head=Head(term=term, rev=rev, seq=seq, nth=nth),
-        floor_seq=floor_seq,
-        read_seq=read_seq,
-        read_nth=read_nth,
-        mentions=mentions,
-    )
+    return Overview(*row[:-1])  # the last is the user
 
 
 def _marker(row: Record) -> ReadMarker:

@@ -1,5 +1,6 @@
 """Token families in PostgreSQL. A refresh is one short transaction that holds the family's row."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from streamhub.domain.accounts import Account
@@ -8,6 +9,7 @@ from streamhub.domain.families import REVOKED, Family, FamilyId, Refreshed, Refr
 from streamhub.domain.ids import UserId
 from streamhub.persistence.accounts import account_of
 from streamhub.persistence.audit import record
+from streamhub.persistence.gathered import Gathered
 from streamhub.persistence.postgres import Pool, PooledConnection, Record
 
 _OPEN: Final = """
@@ -45,11 +47,12 @@ _OF: Final = """
     ORDER BY id
 """
 _SIGNED_IN: Final = """
-    SELECT a.*
+    SELECT f.id AS family, a.*
     FROM token_families f JOIN accounts a ON a.id = f.user_id
-    WHERE f.id = $1 AND f.revoked_at IS NULL
+    WHERE f.id = ANY ($1::text[]) AND f.revoked_at IS NULL
 """
 _REVOKED_SINCE: Final = "SELECT id FROM token_families WHERE revoked_at >= $1"
+_MOST_AT_ONCE: Final = 100
 
 
 class PostgresFamilyStore:
@@ -57,6 +60,7 @@ class PostgresFamilyStore:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._signed_in = Gathered(self._all_signed_in, most=_MOST_AT_ONCE)
 
     async def open(self, family: Family, event: AuditEvent) -> None:
         async def work(connection: PooledConnection) -> None:
@@ -130,8 +134,11 @@ class PostgresFamilyStore:
         return tuple(map(_family, await self._pool.fetch(_OF, user, now_ms)))
 
     async def signed_in(self, family: FamilyId) -> Account | None:
-        row = await self._pool.fetchrow(_SIGNED_IN, family)
-        return None if row is None else account_of(row)
+        return await self._signed_in.get(family)
+
+    async def _all_signed_in(self, families: list[FamilyId]) -> Mapping[FamilyId, Account]:
+        rows = await self._pool.fetch(_SIGNED_IN, families)
+        return {FamilyId(row["family"]): account_of(row) for row in rows}
 
     async def revoked_since(self, moment_ms: int) -> tuple[FamilyId, ...]:
         rows = await self._pool.fetch(_REVOKED_SINCE, moment_ms)

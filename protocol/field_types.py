@@ -66,6 +66,8 @@ def _limits(kind: inspect.Type) -> str:
     match kind:
         case inspect.IntType(ge=low, le=high) if high is not None and high < MAX_INT:
             return f", {low} to {high}"
+        case inspect.StrType(min_length=low, max_length=high) if low == high:
+            return ""  # ids have one length, which goes without saying
         case inspect.IntType(ge=low) if low:
             return f", at least {low}"
         case (

@@ -26,6 +26,7 @@ from streamhub.protocol.scalars import (
     Cursor,
     Duration,
     FileId,
+    HeldChannelId,
     MessageId,
     Name,
     PageSize,
@@ -121,7 +122,7 @@ class ChannelObject(Outgoing, frozen=True, kw_only=True):
     rev: Rev
 
 
-class ChannelOverview(Outgoing, frozen=True, kw_only=True):
+class ChannelOverview(Outgoing, frozen=True, kw_only=True, gc=False):
     """A channel as one of its members sees it: where it stands, and how far they have read."""
 
     id: ChannelId
@@ -412,7 +413,7 @@ class Since(Incoming, frozen=True, kw_only=True):
     """What a returning client holds: the rev of each channel, under the epoch it came from."""
 
     epoch: Count
-    channels: Annotated[dict[ChannelId, Rev], Meta(max_length=MAX_CHANNELS)]
+    channels: Annotated[dict[HeldChannelId, Rev], Meta(max_length=MAX_CHANNELS)]
 
 
 class Auth(Incoming, frozen=True, kw_only=True):

@@ -38,6 +38,10 @@ def _id_pattern(prefix: str) -> str:
 UserId = Annotated[str, Meta(pattern=_id_pattern("us"), description="id of a user")]
 SessionId = Annotated[str, Meta(pattern=_id_pattern("se"), description="id of a session")]
 ChannelId = Annotated[str, Meta(pattern=_id_pattern("ch"), description="id of a channel")]
+HeldChannelId = Annotated[str, Meta(min_length=29, max_length=29, description="id of a channel")]
+"""A client that comes back names hundreds: the pattern takes 0.7 us each, and what it would refuse
+is the id of no channel, so it is answered like one the user is not in."""
+
 MessageId = Annotated[str, Meta(pattern=_id_pattern("me"), description="id of a message")]
 FileId = Annotated[str, Meta(pattern=_id_pattern("fi"), description="id of a file")]
 

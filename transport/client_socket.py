@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import structlog
 from aiohttp import WSMessage, WSMsgType, web
@@ -44,7 +44,7 @@ T = TypeVar("T")
 EXPIRING_MS: Final = 60_000
 """How long before its token runs out a client is told."""
 
-KEEP_TRYING_S: Final = 60.0
+KEEP_TRYING_MS: Final = 60_000
 """How long a client that could not be let in, since a store is away, is kept waiting."""
 
 _CLOSE_S: Final = 2.0
@@ -217,16 +217,16 @@ class ClientSocket(ClientWriter):
 
     async def _authenticate(self, auth: frames.Auth, *, renewal: bool) -> None:
         try:
-            async with asyncio.timeout(KEEP_TRYING_S):
-                await self._let_in(auth, renewal=renewal)
+            await self._let_in(auth, renewal=renewal)
         except Refused as error:
             log.info("socket.refused", session=self.id, problem=error.code)
             await self.close(CloseCode.TOKEN_INVALID)
-        except TimeoutError:
+        except TryAgain:
             await self.close(CloseCode.UNAVAILABLE)
 
     async def _let_in(self, auth: frames.Auth, *, renewal: bool) -> None:
-        """Raises Refused; while a store is away it says so and keeps trying."""
+        """Raises Refused; while a store is away it says so and keeps trying, then TryAgain."""
+        give_up_ms = _now_ms() + KEEP_TRYING_MS
         while True:
             try:
                 caller, account = await self._lobby.gate.admit(auth.token)
@@ -237,6 +237,8 @@ class ClientSocket(ClientWriter):
                 overviews = await self._lobby.store.overviews(caller.user)
             except TryAgain as error:
                 self.send(problem_of(error, self.id))
+                if _now_ms() >= give_up_ms:
+                    raise
                 await asyncio.sleep((error.retry_after_ms or 1000) / 1000)
                 continue
             if self._machine.state is State.AUTHENTICATING:
@@ -295,7 +297,7 @@ class ClientSocket(ClientWriter):
         if since is None:
             return None
         if since.epoch == self._lobby.epoch:
-            return {ChannelId(channel): rev for channel, rev in since.channels.items()}
+            return cast(dict[ChannelId, int], since.channels)
         return {ChannelId(channel): MAX_INT for channel in since.channels}
 
     # -- time and ends ----------------------------------------------------------------------

@@ -52,18 +52,18 @@ def channel_object(channel: channels.Channel) -> frames.ChannelObject:
 
 
 def channel_overview(overview: Overview) -> frames.ChannelOverview:
-    head = overview.head
+    nth, read_nth = overview.nth, overview.read_nth
     return frames.ChannelOverview(
-        id=overview.channel.id,
-        kind=overview.channel.kind,
-        name=overview.channel.name,
+        id=overview.id,
+        kind=overview.kind,
+        name=overview.name,
         role=overview.role,
-        rev=head.rev,
-        last_seq=head.seq,
-        nth=head.nth,
+        rev=overview.rev,
+        last_seq=overview.seq,
+        nth=nth,
         read_seq=overview.read_seq,
-        read_nth=overview.read_nth,
-        unread=max(0, head.nth - overview.read_nth),
+        read_nth=read_nth,
+        unread=nth - read_nth if nth > read_nth else 0,
         mentions=overview.mentions,
     )
 

@@ -184,10 +184,13 @@ def _present(rows: ChannelRows) -> tuple[Member, ...]:
 
 def _overview(rows: ChannelRows, row: MemberRow) -> Overview:
     return Overview(
-        channel=rows.channel,
+        id=rows.channel.id,
+        kind=rows.channel.kind,
+        name=rows.channel.name,
         role=row.member.role,
-        head=rows.head,
-        floor_seq=row.member.floor_seq,
+        rev=rows.head.rev,
+        seq=rows.head.seq,
+        nth=rows.head.nth,
         read_seq=row.read_seq,
         read_nth=row.read_nth,
         mentions=rows.unread_mentions(row.member.user, row.read_nth),

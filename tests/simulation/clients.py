@@ -113,13 +113,13 @@ class Client:
         self.wire = host.open(self.user, self, since or None)
 
     def on_ready(self, wire: Wire, overviews: Sequence[Overview]) -> None:
-        present = {overview.channel.id: overview for overview in overviews}
+        present = {overview.id: overview for overview in overviews}
         for channel in [c for c in self.copies if c not in present]:
             self._drop(channel)
         for channel, overview in present.items():
             if channel not in self.copies:
-                self._follow(channel, overview.head.rev)
-            elif self.copies[channel].held > overview.head.rev:
+                self._follow(channel, overview.rev)
+            elif self.copies[channel].held > overview.rev:
                 self._cluster.violate(f"{self.user} holds more of {channel} than there is")
         self._is_ready.set()
         for channel, copy in self.copies.items():
@@ -144,9 +144,9 @@ class Client:
             case MessageCreated() | MembersJoined() | MembersLeft():
                 self._on_change(event)
             case ChannelAdded(overview=overview):
-                if overview.channel.id not in self.copies:
-                    self._follow(overview.channel.id, overview.head.rev)
-                    self._spawn(self._fetch_history(overview.channel.id))
+                if overview.id not in self.copies:
+                    self._follow(overview.id, overview.rev)
+                    self._spawn(self._fetch_history(overview.id))
             case ChannelRemoved(channel=channel):
                 self._drop(channel)
             case _:

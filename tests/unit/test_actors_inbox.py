@@ -208,7 +208,7 @@ async def test_being_added_or_removed_is_told_as_the_rows_say_it_now() -> None:
     await asyncio.sleep(4.0)
     added, removed = stage.published()
     assert isinstance(added, ChannelAdded)
-    assert added.overview.channel.id == GENERAL
+    assert added.overview.id == GENERAL
     assert removed == ChannelRemoved(channel=SECRET)
 
 

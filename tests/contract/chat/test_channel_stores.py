@@ -74,11 +74,23 @@ async def test_an_overview_counts_what_is_unread(chat: ChatStores) -> None:
     await chat.store(message(channel, alice, mentions=(bob,)))
     (overview,) = await chat.channels.overviews(bob)
     assert overview == await chat.channels.overview(channel.channel.id, bob)
-    assert overview.channel == channel.channel
-    assert (overview.role, overview.floor_seq, overview.mentions) == ("member", 0, 1)
+    told = (overview.id, overview.kind, overview.name)
+    assert told == (channel.channel.id, channel.channel.kind, channel.channel.name)
+    assert (overview.role, overview.mentions) == ("member", 1)
     assert (overview.read_seq, overview.read_nth) == (0, 0)
-    assert (overview.head.seq, overview.head.nth, overview.head.rev) == (3, 3, 5)
+    assert (overview.seq, overview.nth, overview.rev) == (3, 3, 5)
     assert await chat.channels.overview(channel.channel.id, chat.user()) is None
+
+
+async def test_many_who_read_their_overviews_at_once_get_each_their_own(chat: ChatStores) -> None:
+    readers = [chat.user() for _ in range(40)]
+    for number, user in enumerate(readers):
+        for _ in range(number % 3):
+            await chat.channel(user)
+    alone = [await chat.channels.overviews(user) for user in readers]
+    together = await asyncio.gather(*(chat.channels.overviews(user) for user in readers * 2))
+    assert [len(theirs) for theirs in alone] == [number % 3 for number in range(40)]
+    assert [set(theirs) for theirs in together] == [set(theirs) for theirs in alone * 2]
 
 
 async def test_who_left_sees_no_more(chat: ChatStores) -> None:
