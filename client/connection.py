@@ -32,6 +32,10 @@ from streamhub.protocol.frames import (
 
 HELLO_WITHIN_S: Final = 10.0
 PONG_WITHIN_S: Final = 10.0
+DOUBT_AFTER_S: Final = 3.0
+"""Nothing came for so long after something was sent: ask whether anybody is there. Commands alone
+cannot tell, for whoever sends them may give each up before it counts as lost."""
+
 _LOST: Final = 1006
 
 
@@ -58,7 +62,8 @@ class Owner(Protocol):
 class Connection:
     """One socket from `hello` to its end. `run` reads it; commands may be sent after ready.
 
-    Pings after `heartbeat_ms` without sending, and gives up when no frame follows within 10 s.
+    Pings after `heartbeat_ms` without sending, and when something was sent and nothing comes; gives
+    up when no frame follows within 10 s.
     """
 
     def __init__(
@@ -79,6 +84,7 @@ class Connection:
         self._unanswered: Unanswered | None = None
         self._patience = asyncio.timeout(HELLO_WITHIN_S)
         self._reading = True
+        self._doubt: asyncio.TimerHandle | None = None
         self._sent_s = self._heard_s = self._now_s()
         self._tasks = Tasks()
 
@@ -101,6 +107,8 @@ class Connection:
             return Ended(_LOST, f"the connection was lost: {error}")
         finally:
             self._reading = False
+            if self._doubt is not None:
+                self._doubt.cancel()
             if self._unanswered is not None:
                 self._owner.on_ended()
                 self._unanswered.end()
@@ -197,18 +205,29 @@ class Connection:
             if quiet_s < interval_s:
                 await asyncio.sleep(interval_s - quiet_s)
                 continue
-            pinged_s = self._now_s()
-            with suppress(ConnectionError):
-                await self._send(wire.encode(Ping()))
-            await asyncio.sleep(PONG_WITHIN_S)
-            self._give_up_unless_heard(pinged_s)
+            await self._ping()
+
+    async def _ping(self) -> None:
+        pinged_s = self._sent_s = self._now_s()
+        with suppress(ConnectionError):
+            await self._socket.send_bytes(wire.encode(Ping()))
+        await asyncio.sleep(PONG_WITHIN_S)
+        self._give_up_unless_heard(pinged_s)
+
+    def _ask(self, since_s: float) -> None:
+        self._doubt = None
+        if self._heard_s < since_s and self._reading:
+            self._tasks.start(self._ping())
 
     def _give_up_unless_heard(self, since_s: float) -> None:
         if self._heard_s < since_s and self._reading:
             self._patience.reschedule(self._now_s())
 
     async def _send(self, data: bytes) -> None:
-        self._sent_s = self._now_s()
+        self._sent_s = now_s = self._now_s()
+        if self._doubt is None:
+            loop = asyncio.get_running_loop()
+            self._doubt = loop.call_later(DOUBT_AFTER_S, self._ask, now_s)
         await self._socket.send_bytes(data)
 
     @staticmethod

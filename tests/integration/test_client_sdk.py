@@ -260,6 +260,20 @@ async def test_a_server_that_fell_silent_is_left(
         assert (await client.send(CHANNEL, "back")).seq == 1
 
 
+async def test_a_silent_server_is_left_though_every_command_is_given_up_early(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_connection, "DOUBT_AFTER_S", 0.1)
+    monkeypatch.setattr(client_connection, "PONG_WITHIN_S", 0.1)
+    async with client_of(server) as client:
+        server.faults.silent = True
+        lost = asyncio.ensure_future(anext(client.events()))
+        while not lost.done():
+            with pytest.raises(Unacknowledged):
+                await client.send(CHANNEL, "hello?", within_s=0.02)
+        assert await lost == ConnectionLost("the server does not answer")
+
+
 async def test_events_end_when_the_client_is_closed(server: FakeServer) -> None:
     async with client_of(server) as client:
         server.post("last")
