@@ -104,7 +104,7 @@ async def run(arguments: dict[str, Any]) -> None:
         private = web.Application()
         private.add_routes(chat.private_routes)
         public = create_app(Parts(edge=config.edge, metrics=metrics, routes=chat.routes))
-        public[http_auth.GATE] = chat.gate
+        public[http_auth.PRINCIPALS] = chat.principals
         ports: list[int] = []
         for app in (private, public):
             site = await run_site(

@@ -27,6 +27,7 @@ from streamhub.domain.gate import Gate
 from streamhub.domain.ids import ChannelId, HostId, SessionId, UserId
 from streamhub.domain.limits import Limiter
 from streamhub.domain.log_ins import LogIns
+from streamhub.domain.principals import Principals
 from streamhub.domain.second_factors import SecondFactors
 from streamhub.domain.sign_in import SignIn
 from streamhub.domain.tokens import Revocations, TokenIssuer, TokenVerifier
@@ -36,6 +37,7 @@ from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.families import PostgresFamilyStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.passwords import Argon2Hasher, common_passwords
+from streamhub.persistence.personal_tokens import PostgresPersonalTokens
 from streamhub.persistence.postgres import Pool
 from streamhub.persistence.replies import PostgresReplyStore
 from streamhub.persistence.second_factors import PostgresSecondFactors
@@ -115,6 +117,13 @@ class Chat:
             self._revocations,
             self._families,
             clock.now_ms,
+        )
+        self.principals = Principals(
+            verifier=TokenVerifier(auth_secret, settings.auth.issuer),
+            revocations=self._revocations,
+            families=self._families,
+            tokens=PostgresPersonalTokens(pool),
+            now_ms=clock.now_ms,
         )
         log_ins = LogIns(
             families=self._families,
@@ -267,6 +276,7 @@ class Chat:
         self.relay.on_view()
 
     def _on_entry(self, entry: LogEntry) -> None:
+        self.principals.changed(entry.subject)
         if entry.kind == REVOKED:
             self._revocations.add(entry.subject, self._clock.now_ms())
             self.sockets.revoke(entry.subject)

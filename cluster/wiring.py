@@ -56,7 +56,7 @@ class Wired:
                 features=FEATURES,
             )
         )
-        self.public[http_auth.GATE] = self._chat.gate
+        self.public[http_auth.PRINCIPALS] = self._chat.principals
         self.private_routes = self._chat.private_routes
 
     def report(self, *, takes_traffic: bool) -> HostReport:

@@ -39,7 +39,13 @@ class AccountObject(UserObject, frozen=True, kw_only=True):
     """One's own account: what others see of it, and what only its owner does."""
 
     email: str | None = None
+    email_confirmed: bool
     role: str
+    status: str
+    locale: str
+    time_zone: str
+    show_presence: bool
+    show_reading: bool
     created_at: Timestamp
 
     def __repr__(self) -> str:

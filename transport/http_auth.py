@@ -4,15 +4,15 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
+from streamhub.domain.access import check_right
 from streamhub.domain.accounts import Account, AccountStore
 from streamhub.domain.errors import Refused
-from streamhub.domain.gate import Gate
 from streamhub.domain.ids import USER, UserId, is_id
 from streamhub.domain.log_ins import Grant, LogIns
 from streamhub.domain.origin import Origin
 from streamhub.domain.people import People
+from streamhub.domain.principals import Principal, Principals
 from streamhub.domain.sign_in import Applicant, SignIn
-from streamhub.domain.tokens import Caller
 from streamhub.protocol.accounts import (
     AccountObject,
     FindUsers,
@@ -26,26 +26,35 @@ from streamhub.protocol.frames import UserObject
 from streamhub.transport.bodies import json_response, read_body, read_command
 from streamhub.transport.middleware import REQUEST_ID
 
-GATE: Final = web.AppKey("gate", Gate)
+PRINCIPALS: Final = web.AppKey("principals", Principals)
 
 _SCHEME: Final = "bearer "
 
 
-def authenticate(request: web.Request) -> Caller:
-    """Who the request speaks for, by `Authorization: Bearer` alone; no cookie, no query.
+async def authorize(request: web.Request, operation: str) -> Principal:
+    """Who the request acts for, by `Authorization: Bearer` alone (no cookie, no query), and that
+    they may do `operation`, a row of `domain.access.RIGHTS`.
 
-    The application must have a GATE. Raises Refused: unauthenticated, token_expired.
+    The application must have PRINCIPALS. Raises Refused: unauthenticated, token_expired, forbidden,
+    suspended; TryAgain("unavailable").
     """
+    principal = await request.app[PRINCIPALS].principal(bearer_of(request), _address_of(request))
+    check_right(principal.standing, operation)
+    return principal
+
+
+def bearer_of(request: web.Request) -> str:
+    """The token of the request. Raises Refused("unauthenticated")."""
     given = request.headers.getall(hdrs.AUTHORIZATION, [])
     if len(given) != 1 or given[0][: len(_SCHEME)].lower() != _SCHEME:
         raise Refused("unauthenticated", "send Authorization: Bearer and an access token")
-    return request.app[GATE].caller(given[0][len(_SCHEME) :].strip(" "))
+    return given[0][len(_SCHEME) :].strip(" ")
 
 
 def routes(
     sign_in: SignIn, log_ins: LogIns, accounts: AccountStore, people: People
 ) -> list[web.RouteDef]:
-    """The routes of this area. The application must have a GATE."""
+    """The routes of this area. The application must have PRINCIPALS."""
     area = _Area(sign_in, log_ins, accounts, people)
     return [
         web.post("/v1/auth/register", area.register),
@@ -73,16 +82,16 @@ class _Area:
             email=body.email, handle=body.handle, name=body.name, password=body.password
         )
         grant = await self._sign_in.register(applicant, origin_of(request))
-        return _granted(grant, status=201)
+        return granted(grant, status=201)
 
     async def log_in(self, request: web.Request) -> web.Response:
         body = await read_body(request, LogIn)
         grant = await self._sign_in.log_in(body.login, body.password, body.code, origin_of(request))
-        return _granted(grant)
+        return granted(grant)
 
     async def refresh(self, request: web.Request) -> web.Response:
         body = await read_body(request, Refresh)
-        return _granted(await self._log_ins.refresh(body.refresh_token, origin_of(request)))
+        return granted(await self._log_ins.refresh(body.refresh_token, origin_of(request)))
 
     async def log_out(self, request: web.Request) -> web.Response:
         body = await read_body(request, Refresh)
@@ -90,20 +99,21 @@ class _Area:
         return web.Response(status=204)
 
     async def me(self, request: web.Request) -> web.Response:
-        account = await self._accounts.account(authenticate(request).user)
+        principal = await authorize(request, "account.get")
+        account = await self._accounts.account(principal.user)
         if account is None:
             raise Refused("unauthenticated", "the account is gone")
-        return json_response(_own(account))
+        return json_response(own_account(account))
 
     async def find(self, request: web.Request) -> web.Response:
-        authenticate(request)
+        await authorize(request, "user.find")
         wanted = await read_command(request, FindUsers)
         found = await self._people.by_handles([wanted.handle.lower()])
         items = (UserObject(id=one.id, handle=one.handle, name=one.name) for one in found.values())
         return json_response(UserList(items=tuple(items)))
 
     async def user(self, request: web.Request) -> web.Response:
-        authenticate(request)
+        await authorize(request, "user.get")
         wanted = request.match_info["id"]
         account = await self._accounts.account(UserId(wanted)) if is_id(wanted, USER) else None
         if account is None:
@@ -111,10 +121,11 @@ class _Area:
         return json_response(UserObject(id=account.id, handle=account.handle, name=account.name))
 
 
-def _granted(grant: Grant, status: int = 200) -> web.Response:
+def granted(grant: Grant, status: int = 200) -> web.Response:
+    """The tokens of somebody who has just signed in."""
     response = json_response(
         SignedIn(
-            user=_own(grant.account),
+            user=own_account(grant.account),
             access_token=grant.access_token,
             refresh_token=grant.refresh_token,
             expires_in=grant.expires_in,
@@ -125,13 +136,20 @@ def _granted(grant: Grant, status: int = 200) -> web.Response:
     return response
 
 
-def _own(account: Account) -> AccountObject:
+def own_account(account: Account) -> AccountObject:
+    """An account as its owner sees it."""
     return AccountObject(
         id=account.id,
         handle=account.handle,
         name=account.name,
         email=account.email,
+        email_confirmed=account.email_confirmed_at is not None,
         role=account.role,
+        status=account.status,
+        locale=account.locale,
+        time_zone=account.time_zone,
+        show_presence=account.show_presence,
+        show_reading=account.show_reading,
         created_at=account.created_at,
     )
 
@@ -139,7 +157,11 @@ def _own(account: Account) -> AccountObject:
 def origin_of(request: web.Request) -> Origin:
     """Where the request came from."""
     return Origin(
-        address=request.remote or "local",
+        address=_address_of(request),
         client=request.headers.get(hdrs.USER_AGENT, ""),
         request_id=request.get(REQUEST_ID),
     )
+
+
+def _address_of(request: web.Request) -> str:
+    return request.remote or "local"

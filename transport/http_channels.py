@@ -27,7 +27,7 @@ from streamhub.protocol import frames
 from streamhub.protocol.scalars import KEY_PATTERN
 from streamhub.transport.bodies import as_command, json_response, read_command
 from streamhub.transport.commands import Commands
-from streamhub.transport.http_auth import authenticate
+from streamhub.transport.http_auth import authorize
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 
@@ -47,25 +47,26 @@ _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_GET, "/v1/channels/{channel}/messages/{message}", frames.MessageGet, 200),
     (hdrs.METH_POST, "/v1/channels/{channel}/typing", frames.TypingStart, 200),
 )
+_NAMES: Final = {spec.body: name for name, spec in frames.COMMANDS.items()}
 
 
 def routes(commands: Commands) -> list[web.RouteDef]:
-    """The routes of this area. The application must have a GATE, see `http_auth`."""
+    """The routes of this area. The application must have PRINCIPALS, see `http_auth`."""
 
     def command(kind: type[frames.Incoming], status: int) -> Callable[..., Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
-            caller = authenticate(request)
+            principal = await authorize(request, _NAMES[kind])
             body = await read_command(request, kind)
-            reply = await commands.perform(caller.user, body, _key_of(request))
+            reply = await commands.perform(principal.user, body, _key_of(request))
             return json_response(reply, status=status)
 
         return handle
 
     async def remove(request: web.Request) -> web.Response:
-        caller = authenticate(request)
+        principal = await authorize(request, _NAMES[frames.MemberRemove])
         named = {"channel": request.match_info["channel"], "users": (request.match_info["user"],)}
         body = as_command(named, frames.MemberRemove)
-        reply = await commands.perform(caller.user, body, _key_of(request))
+        reply = await commands.perform(principal.user, body, _key_of(request))
         return json_response(reply)
 
     return [

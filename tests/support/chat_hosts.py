@@ -65,7 +65,7 @@ class ChatHost:
         app = create_app(
             Parts(edge=self._settings.edge, metrics=self.metrics, routes=self.chat.routes)
         )
-        app[http_auth.GATE] = self.chat.gate
+        app[http_auth.PRINCIPALS] = self.chat.principals
         self.url = f"http://127.0.0.1:{await self._serve(app)}"
         await self.chat.start()
         await self.membership.start()

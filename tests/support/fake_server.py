@@ -21,7 +21,19 @@ from streamhub.protocol.errors import ProtocolError
 from streamhub.transport.framing import frame
 
 CHANNEL = "ch_" + "0" * 26
-ALICE = AccountObject(id="us_" + "a" * 26, handle="alice", name="Alice", role="user", created_at=1)
+ALICE = AccountObject(
+    id="us_" + "a" * 26,
+    handle="alice",
+    name="Alice",
+    email_confirmed=False,
+    role="user",
+    status="active",
+    locale="en",
+    time_zone="UTC",
+    show_presence=True,
+    show_reading=True,
+    created_at=1,
+)
 RESET_AFTER = 50
 PAGE = 5
 SYNC_PAGE = 100
