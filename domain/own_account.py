@@ -20,6 +20,7 @@ from streamhub.domain.accounts import (
 )
 from streamhub.domain.errors import Refused, TryAgain
 from streamhub.domain.families import FamilyId
+from streamhub.domain.ids import UserId
 from streamhub.domain.mail import Mailer, MailKind
 from streamhub.domain.mailed_links import MailedLinks, wrong_or_used
 from streamhub.domain.origin import Origin
@@ -167,6 +168,12 @@ class OwnAccount:
         )
         edit = anonymous(account) if delete else AccountEdit(status="deactivated")
         await self._edits.edit(account.id, edit, [event], SignOut(now_ms=now_ms))
+
+    async def sign_out_others(self, user: UserId, family: FamilyId, origin: Origin) -> None:
+        """End all log-ins of the user but this one."""
+        now_ms = self._now_ms()
+        event = origin.event("sessions.revoked", now_ms, actor=user, target=user)
+        await self._edits.edit(user, AccountEdit(), [event], SignOut(now_ms=now_ms, keep=family))
 
     async def _tell(self, account: Account, kind: MailKind, origin: Origin) -> None:
         if account.email is not None:

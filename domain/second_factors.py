@@ -17,8 +17,9 @@ import msgspec
 import pyotp
 
 from streamhub.config import Secret
-from streamhub.domain.audit import AuditEvent
+from streamhub.domain.audit import AuditEvent, AuditKind
 from streamhub.domain.ids import UserId
+from streamhub.domain.origin import Origin
 from streamhub.domain.sealing import Sealer
 
 STEP_S: Final = 30
@@ -106,6 +107,10 @@ class SecondFactors:
         factor = await self._store.get(user)
         return factor is not None and factor.confirmed_at is not None
 
+    async def recovery_left(self, user: UserId) -> int:
+        """How many recovery codes were not used yet."""
+        return await self._store.recovery_left(user)
+
     async def begin(self, user: UserId, handle: str) -> Enrolment | None:
         """A new secret for the user's app; None when one is on already. Raises TryAgain."""
         secret = self._random_bytes(_SECRET_BYTES)
@@ -118,7 +123,7 @@ class SecondFactors:
         uri = pyotp.TOTP(text).provisioning_uri(name=handle, issuer_name=self._issuer)
         return Enrolment(text, uri)
 
-    async def confirm(self, user: UserId, code: str, event: AuditEvent) -> tuple[str, ...] | None:
+    async def confirm(self, user: UserId, code: str, origin: Origin) -> tuple[str, ...] | None:
         """Turn it on: the recovery codes, shown this once; None for a wrong code."""
         factor = await self._store.get(user)
         if factor is None or factor.confirmed_at is not None:
@@ -128,6 +133,7 @@ class SecondFactors:
             return None
         codes = self._new_codes()
         digests = [self._digest(user, one) for one in codes]
+        event = self._event("second_factor.enabled", user, origin)
         turned_on = await self._store.confirm(user, self._now_ms(), step, digests, event)
         return codes if turned_on else None
 
@@ -137,9 +143,9 @@ class SecondFactors:
         await self._store.replace_recovery(user, [self._digest(user, one) for one in codes])
         return codes
 
-    async def check(self, user: UserId, code: str, recovered: AuditEvent) -> bool:
+    async def check(self, user: UserId, code: str, origin: Origin) -> bool:
         """Whether the code of the app, or a recovery code, is right and was never used; then it is
-        used up. `recovered` is recorded for a recovery code. True where no factor is on."""
+        used up. True where no factor is on."""
         factor = await self._store.get(user)
         if factor is None or factor.confirmed_at is None:
             return True
@@ -149,11 +155,15 @@ class SecondFactors:
         plain = code.replace("-", "").replace(" ", "").lower()
         if not _RECOVERY.fullmatch(plain):
             return False
-        return await self._store.use_recovery(user, self._digest(user, plain), recovered)
+        event = self._event("second_factor.recovery_used", user, origin)
+        return await self._store.use_recovery(user, self._digest(user, plain), event)
 
-    async def remove(self, user: UserId, event: AuditEvent) -> None:
+    async def remove(self, user: UserId, origin: Origin) -> None:
         """Ask for it no more."""
-        await self._store.remove(user, event)
+        await self._store.remove(user, self._event("second_factor.disabled", user, origin))
+
+    def _event(self, kind: AuditKind, user: UserId, origin: Origin) -> AuditEvent:
+        return origin.event(kind, self._now_ms(), actor=user, target=user)
 
     def _step_of(self, factor: SecondFactor, code: str) -> int | None:
         """The time step whose code this is, among those of about now."""

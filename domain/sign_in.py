@@ -176,6 +176,11 @@ class SignIn:
             await self._failed(found, origin, "password")
             raise Refused("unauthenticated", "the password is wrong", field="current_password")
 
+    async def has_password(self, account: Account) -> bool:
+        """Whether a password opens the account."""
+        found = await self._accounts.credentials(account.handle, "")
+        return found is not None and found.password_hash is not None
+
     async def finish(
         self, account: Account, code: str | None, origin: Origin, how: str, *, new: bool = False
     ) -> Grant:
@@ -189,12 +194,11 @@ class SignIn:
             if code is None:
                 raise Refused("second_factor_required", "send the code of your app", field="code")
             await self._take("second-factor", user, self._limits.second_factor)
-            now_ms = self._now_ms()
-            recovered = origin.event("second_factor.recovery_used", now_ms, actor=user, target=user)
-            if not await self._second_factors.check(user, code, recovered):
-                await self._audit.record(
-                    origin.event("sign_in.failed", now_ms, target=user, detail="second factor")
+            if not await self._second_factors.check(user, code, origin):
+                event = origin.event(
+                    "sign_in.failed", self._now_ms(), target=user, detail="second factor"
                 )
+                await self._audit.record(event)
                 raise Refused("unauthenticated", "the code is wrong or was used", field="code")
         grant = await self._log_ins.open(account, origin, how)
         if new and account.email is not None:

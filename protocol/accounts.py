@@ -4,14 +4,14 @@ from streamhub.protocol.frames import Incoming, Outgoing, UserObject
 from streamhub.protocol.scalars import Name, Timestamp
 
 
-class _Confidential(Incoming, frozen=True, kw_only=True):
+class Confidential(Incoming, frozen=True, kw_only=True):
     """Never shows its values, in whatever log or traceback it ends up."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(...)"
 
 
-class Register(_Confidential, frozen=True, kw_only=True):
+class Register(Confidential, frozen=True, kw_only=True):
     """`POST /v1/auth/register`."""
 
     email: str
@@ -20,7 +20,7 @@ class Register(_Confidential, frozen=True, kw_only=True):
     password: str
 
 
-class LogIn(_Confidential, frozen=True, kw_only=True):
+class LogIn(Confidential, frozen=True, kw_only=True):
     """`POST /v1/auth/login`. `login` is the handle or the e-mail address; `code` that of a second
     factor, or a recovery code, where one is on."""
 
@@ -29,7 +29,7 @@ class LogIn(_Confidential, frozen=True, kw_only=True):
     code: str | None = None
 
 
-class Refresh(_Confidential, frozen=True, kw_only=True):
+class Refresh(Confidential, frozen=True, kw_only=True):
     """`POST /v1/auth/refresh` and `POST /v1/auth/logout`."""
 
     refresh_token: str

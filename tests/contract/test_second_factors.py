@@ -9,8 +9,9 @@ import pytest
 
 from streamhub.config import Secret
 from streamhub.domain.accounts import Account
-from streamhub.domain.audit import AuditEvent, AuditKind, AuditLog, AuditQuery
+from streamhub.domain.audit import AuditLog, AuditQuery
 from streamhub.domain.ids import RANDOM_BYTES, USER, UserId, make_id
+from streamhub.domain.origin import Origin
 from streamhub.domain.second_factors import (
     RECOVERY_CODES,
     STEP_S,
@@ -26,6 +27,7 @@ from streamhub.persistence.second_factors import PostgresSecondFactors
 
 SECRET = Secret("a secret of at least thirty-two bytes")
 NOW_S = 1_764_000_000
+HERE = Origin("192.0.2.1")
 
 
 class World:
@@ -44,9 +46,6 @@ class World:
             now_ms=lambda: self.now_s * 1000,
             random_bytes=secrets.token_bytes,
         )
-
-    def event(self, kind: AuditKind = "second_factor.enabled") -> AuditEvent:
-        return AuditEvent(at=1, kind=kind, actor=self.user, target=self.user)
 
     async def recorded(self) -> list[str]:
         entries = await self.audit.entries(AuditQuery(target=self.user))
@@ -72,14 +71,13 @@ class World:
 
     async def turned_on(self) -> tuple[pyotp.TOTP, tuple[str, ...]]:
         app = await self.enrolled()
-        codes = await self.factors.confirm(self.user, app.at(self.now_s), self.event())
+        codes = await self.factors.confirm(self.user, app.at(self.now_s), HERE)
         assert codes is not None
         self.now_s += 10 * STEP_S
         return app, codes
 
     async def takes(self, code: str) -> bool:
-        recovered = self.event("second_factor.recovery_used")
-        return await self.factors.check(self.user, code, recovered)
+        return await self.factors.check(self.user, code, HERE)
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -95,10 +93,10 @@ async def test_it_is_asked_for_only_once_it_was_confirmed(world: World) -> None:
     app = await world.enrolled()
     assert not await world.factors.is_on(world.user)
     assert await world.takes("000000")
-    assert await world.factors.confirm(world.user, "12345", world.event()) is None
+    assert await world.factors.confirm(world.user, "12345", HERE) is None
     wrong = f"{(int(app.at(NOW_S)) + 1) % 10**6:06}"
-    assert await world.factors.confirm(world.user, wrong, world.event()) is None
-    codes = await world.factors.confirm(world.user, app.at(NOW_S), world.event())
+    assert await world.factors.confirm(world.user, wrong, HERE) is None
+    codes = await world.factors.confirm(world.user, app.at(NOW_S), HERE)
     assert codes is not None
     assert len(set(codes)) == RECOVERY_CODES
     assert await world.factors.is_on(world.user)
@@ -109,14 +107,14 @@ async def test_one_that_is_on_cannot_be_put_in_anothers_place(world: World) -> N
     app, _ = await world.turned_on()
     assert await world.factors.begin(world.user, "ann") is None
     code = app.at(world.now_s)
-    assert await world.factors.confirm(world.user, code, world.event()) is None
+    assert await world.factors.confirm(world.user, code, HERE) is None
     assert await world.takes(code)
 
 
 async def test_a_code_works_once_and_so_does_the_one_that_confirmed(world: World) -> None:
     app = await world.enrolled()
     code = app.at(world.now_s)
-    assert await world.factors.confirm(world.user, code, world.event()) is not None
+    assert await world.factors.confirm(world.user, code, HERE) is not None
     assert not await world.takes(code)
     world.now_s += STEP_S
     code = app.at(world.now_s)
@@ -171,7 +169,7 @@ async def test_one_users_recovery_codes_open_nobody_else(world: World) -> None:
 async def test_what_was_removed_is_asked_for_no_more(world: World) -> None:
     _, codes = await world.turned_on()
     for _ in range(2):
-        await world.factors.remove(world.user, world.event("second_factor.disabled"))
+        await world.factors.remove(world.user, HERE)
     assert not await world.factors.is_on(world.user)
     assert await world.store.recovery_left(world.user) == 0
     assert (await world.recorded()).count("second_factor.disabled") == 1

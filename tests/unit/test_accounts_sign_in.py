@@ -12,7 +12,7 @@ import pytest
 
 from streamhub.config import Secret
 from streamhub.domain.account_edits import AccountEdit
-from streamhub.domain.audit import AuditEvent, AuditQuery
+from streamhub.domain.audit import AuditQuery
 from streamhub.domain.errors import Refused, StreamHubError, TryAgain
 from streamhub.domain.families import REPEAT_MS
 from streamhub.domain.gate import Gate
@@ -464,8 +464,7 @@ async def test_a_second_factor_is_asked_for_only_once_the_password_was_right(hou
     assert enrolment is not None
     app = pyotp.TOTP(enrolment.secret)
     await house.log_in()  # not asked for before it was confirmed
-    event = AuditEvent(at=1, kind="second_factor.enabled", target=user)
-    codes = await house.second_factors.confirm(user, app.at(house.now_ms // 1000), event)
+    codes = await house.second_factors.confirm(user, app.at(house.now_ms // 1000), Origin(HOME))
     assert codes is not None
     with pytest.raises(Refused, match="second_factor_required"):
         await house.log_in()
@@ -485,8 +484,7 @@ async def test_guessing_at_a_second_factor_is_bounded(house: House) -> None:
     enrolment = await house.second_factors.begin(grant.account.id, "ann")
     assert enrolment is not None
     code = pyotp.TOTP(enrolment.secret).at(house.now_ms // 1000)
-    event = AuditEvent(at=1, kind="second_factor.enabled", target=grant.account.id)
-    await house.second_factors.confirm(grant.account.id, code, event)
+    await house.second_factors.confirm(grant.account.id, code, Origin(HOME))
     refused = []
     for guess in range(20):
         with pytest.raises(StreamHubError) as error:
