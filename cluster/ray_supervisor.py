@@ -8,6 +8,7 @@ from typing import Any, Final
 import ray
 import structlog
 from ray.exceptions import ActorDiedError, RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from streamhub.cluster.names import NAMESPACE, SUPERVISOR, SUPERVISORS
 from streamhub.cluster.plan import Plan, needed
@@ -81,6 +82,9 @@ class SupervisorLink:
             "lifetime": "detached",
             "max_restarts": -1,
             "num_cpus": 0,
+            # Beside Ray's head, without which it could replace nobody: on another node it would be
+            # cut off with that node, and Ray waits 18 s before it makes another.
+            "resources": {"node:__internal_head__": 0.001},
         }
         actor = ray.remote(SupervisorActor).options(**options)
         return actor.remote(self._plan, self._hosts_per_node)
