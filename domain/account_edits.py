@@ -4,8 +4,8 @@ A change, the ends of log-ins it means, the news to all hosts and the rows of th
 transaction: none is ever seen without the others.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -17,6 +17,10 @@ from streamhub.domain.channels import Page
 from streamhub.domain.errors import Refused
 from streamhub.domain.families import FamilyId
 from streamhub.domain.ids import UserId
+
+ANONYMOUS_NAME: Final = "Deleted account"
+WITH_ITS_OWNER: Final = "with its owner"
+"""The detail of the audit event of a bot that was deleted because its owner was."""
 
 
 class AccountEdit(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +74,10 @@ class AccountQuery(msgspec.Struct, frozen=True, kw_only=True):
     owner: UserId | None = None
 
 
+Check = Callable[[Account], None]
+"""Sees the account as it is when it is changed, and raises Refused if it may not be."""
+
+
 class AccountEdits(Protocol):
     """Changes of accounts. All raise TryAgain("unavailable") when the store is away."""
 
@@ -79,17 +87,44 @@ class AccountEdits(Protocol):
         edit: AccountEdit,
         events: Sequence[AuditEvent],
         sign_out: SignOut | None = None,
+        check: Check | None = None,
     ) -> Account:
         """The account after the change. A changed role or status is told to all hosts.
 
-        Raises Refused: not_found (also for one that is deleted); conflict, when the handle or the
-        e-mail address is taken, or no active administrator would be left.
+        Raises what `check` raises; Refused: not_found (also for one that is deleted); conflict,
+        when the handle or the e-mail address is taken, or no active administrator would be left.
+        """
+        ...
+
+    async def delete(self, user: UserId, event: AuditEvent, check: Check | None = None) -> Account:
+        """Forget who it was, and all that opened it: log-ins, personal tokens, second factor,
+        identities. Its bots go with it, with events of their own. What they wrote stays, of nobody.
+
+        Raises what `check` raises; Refused: not_found, conflict (the last administrator).
         """
         ...
 
     async def accounts(self, query: AccountQuery) -> Page[Account]:
         """Raises Refused("bad_request") for a cursor that is none."""
         ...
+
+
+def anonymous(account: Account) -> AccountEdit:
+    """What remains of a deleted account: an id, which its messages name."""
+    return AccountEdit(
+        status="deleted",
+        status_note="",
+        role="user",
+        handle=f"deleted-{account.id[-16:]}",
+        name=ANONYMOUS_NAME,
+        email=None,
+        email_confirmed_at=None,
+        locale="en",
+        time_zone="UTC",
+        show_presence=False,
+        show_reading=False,
+        password_hash=None,
+    )
 
 
 def no_admin_left() -> Refused:

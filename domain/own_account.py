@@ -28,7 +28,6 @@ from streamhub.domain.passwords import PasswordHasher, check_password
 from streamhub.domain.sign_in import SignIn
 
 _LOCALE: Final = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")  # of BCP 47
-ANONYMOUS_NAME: Final = "Deleted account"
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,8 +165,11 @@ class OwnAccount:
             actor=account.id,
             target=account.id,
         )
-        edit = anonymous(account) if delete else AccountEdit(status="deactivated")
-        await self._edits.edit(account.id, edit, [event], SignOut(now_ms=now_ms))
+        if delete:
+            await self._edits.delete(account.id, event)
+        else:
+            edit = AccountEdit(status="deactivated")
+            await self._edits.edit(account.id, edit, [event], SignOut(now_ms=now_ms))
 
     async def sign_out_others(self, user: UserId, family: FamilyId, origin: Origin) -> None:
         """End all log-ins of the user but this one."""
@@ -179,21 +181,3 @@ class OwnAccount:
         if account.email is not None:
             values = {"handle": account.handle, "address": origin.address}
             await self._mailer.send(kind, account.email, values)
-
-
-def anonymous(account: Account) -> AccountEdit:
-    """What remains of a deleted account: an id, which its messages name."""
-    return AccountEdit(
-        status="deleted",
-        status_note="",
-        role="user",
-        handle=f"deleted-{account.id[-16:]}",
-        name=ANONYMOUS_NAME,
-        email=None,
-        email_confirmed_at=None,
-        locale="en",
-        time_zone="UTC",
-        show_presence=False,
-        show_reading=False,
-        password_hash=None,
-    )

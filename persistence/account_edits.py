@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
+import msgspec
 from msgspec import UNSET
 
 from streamhub.domain.access import RIGHTS_CHANGED
 from streamhub.domain.account_edits import (
+    WITH_ITS_OWNER,
     AccountEdit,
     AccountQuery,
+    Check,
     SignOut,
+    anonymous,
     no_admin_left,
     no_such_account,
     stops_being_admin,
@@ -45,6 +49,18 @@ _SIGN_OUT: Final = """
     )
     SELECT cluster_log_append($4, id) FROM ended
 """
+_BOTS: Final = """
+    SELECT id FROM users WHERE owner_id = $1 AND status <> 'deleted' ORDER BY id FOR UPDATE
+"""
+_FORGET: Final = (
+    "DELETE FROM second_factors WHERE user_id = $1",
+    "DELETE FROM identities WHERE user_id = $1",
+    "UPDATE token_families SET address = '', client = '', last_address = NULL WHERE user_id = $1",
+)
+_END_TOKENS: Final = """
+    WITH ended AS (DELETE FROM personal_tokens WHERE user_id = $1 RETURNING id, revoked_at)
+    SELECT cluster_log_append($2, id) FROM ended WHERE revoked_at IS NULL
+"""
 _TELL: Final = "SELECT cluster_log_append($1, $2)"
 _ACCOUNTS: Final = """
     SELECT * FROM accounts
@@ -69,24 +85,29 @@ class PostgresAccountEdits:
         edit: AccountEdit,
         events: Sequence[AuditEvent],
         sign_out: SignOut | None = None,
+        check: Check | None = None,
     ) -> Account:
         async def work(connection: PooledConnection) -> Account:
-            before = await _locked(connection, user)
-            after = edit.applied_to(before)
-            if stops_being_admin(before, after):
-                await _check_another_admin(connection, user)
-            try:
-                await connection.execute(_EDIT, *_row(after, edit))
-            except asyncpg.UniqueViolationError:
-                raise handle_or_email_taken() from None
-            if sign_out is not None:
-                keep = sign_out.keep
-                await connection.execute(_SIGN_OUT, user, sign_out.now_ms, keep, REVOKED)
-            if (before.role, before.status) != (after.role, after.status):
-                await connection.execute(_TELL, RIGHTS_CHANGED, user)
+            before = await _locked(connection, user, check)
+            after = await _edited(connection, before, edit, sign_out)
             for event in events:
                 await record(connection, event)
             return after
+
+        return await self._pool.transact(work)
+
+    async def delete(self, user: UserId, event: AuditEvent, check: Check | None = None) -> Account:
+        async def work(connection: PooledConnection) -> Account:
+            account = await _locked(connection, user, check)
+            bots = [UserId(row["id"]) for row in await connection.fetch(_BOTS, user)]
+            deleted = await _deleted(connection, account, event.at)
+            for bot in bots:
+                await _deleted(connection, await _locked(connection, bot), event.at)
+            await record(connection, event)
+            for bot in bots:
+                its_own = msgspec.structs.replace(event, target=bot, detail=WITH_ITS_OWNER)
+                await record(connection, its_own)
+            return deleted
 
         return await self._pool.transact(work)
 
@@ -105,13 +126,44 @@ class PostgresAccountEdits:
         return Page(items=items, next_cursor=account_cursor(items, more=len(rows) > query.limit))
 
 
-async def _locked(connection: PooledConnection, user: UserId) -> Account:
+async def _locked(
+    connection: PooledConnection, user: UserId, check: Check | None = None
+) -> Account:
     if await connection.fetchrow(_LOCK, user) is None:
         raise no_such_account()
     row = await connection.fetchrow(_GET, user)
     if row is None:
         raise no_such_account()
-    return account_of(row)
+    account = account_of(row)
+    if check is not None:
+        check(account)
+    return account
+
+
+async def _edited(
+    connection: PooledConnection, before: Account, edit: AccountEdit, sign_out: SignOut | None
+) -> Account:
+    """The account after the change, which all hosts are told of; it is not in the audit log yet."""
+    after = edit.applied_to(before)
+    if stops_being_admin(before, after):
+        await _check_another_admin(connection, before.id)
+    try:
+        await connection.execute(_EDIT, *_row(after, edit))
+    except asyncpg.UniqueViolationError:
+        raise handle_or_email_taken() from None
+    if sign_out is not None:
+        await connection.execute(_SIGN_OUT, after.id, sign_out.now_ms, sign_out.keep, REVOKED)
+    if (before.role, before.status) != (after.role, after.status):
+        await connection.execute(_TELL, RIGHTS_CHANGED, after.id)
+    return after
+
+
+async def _deleted(connection: PooledConnection, account: Account, now_ms: int) -> Account:
+    deleted = await _edited(connection, account, anonymous(account), SignOut(now_ms=now_ms))
+    for statement in _FORGET:
+        await connection.execute(statement, account.id)
+    await connection.execute(_END_TOKENS, account.id, REVOKED)
+    return deleted
 
 
 async def _check_another_admin(connection: PooledConnection, user: UserId) -> None:

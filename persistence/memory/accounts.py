@@ -7,9 +7,12 @@ from msgspec import UNSET
 
 from streamhub.domain.access import RIGHTS_CHANGED
 from streamhub.domain.account_edits import (
+    WITH_ITS_OWNER,
     AccountEdit,
     AccountQuery,
+    Check,
     SignOut,
+    anonymous,
     no_admin_left,
     no_such_account,
     stops_being_admin,
@@ -45,6 +48,11 @@ class InMemoryAccountStore:
         self._accounts: dict[UserId, Account] = {}
         self._hashes: dict[UserId, str | None] = {}
         self._families: dict[bytes, Family] = {}  # by selector
+        self._forgetting: list[Callable[[UserId], Awaitable[None]]] = []
+
+    def also_forget(self, forget: Callable[[UserId], Awaitable[None]]) -> None:
+        """Have `forget` drop what another twin keeps of an account that is deleted."""
+        self._forgetting.append(forget)
 
     async def create(self, account: Account, password_hash: str | None) -> None:
         if any(_clash(account, other) for other in self._accounts.values()):
@@ -77,10 +85,13 @@ class InMemoryAccountStore:
         edit: AccountEdit,
         events: Sequence[AuditEvent],
         sign_out: SignOut | None = None,
+        check: Check | None = None,
     ) -> Account:
         before = self._accounts.get(user)
         if before is None or before.status == "deleted":
             raise no_such_account()
+        if check is not None:
+            check(before)
         after = edit.applied_to(before)
         others = [account for account in self._accounts.values() if account.id != user]
         if stops_being_admin(before, after) and not any(
@@ -99,6 +110,28 @@ class InMemoryAccountStore:
         for event in events:
             await self._audit.record(event)
         return after
+
+    async def delete(self, user: UserId, event: AuditEvent, check: Check | None = None) -> Account:
+        deleted = await self._delete(user, event, check)
+        for bot in sorted(one.id for one in self._accounts.values() if one.owner == user):
+            if self._accounts[bot].status != "deleted":
+                its_own = msgspec.structs.replace(event, target=bot, detail=WITH_ITS_OWNER)
+                await self._delete(bot, its_own, None)
+        return deleted
+
+    async def _delete(self, user: UserId, event: AuditEvent, check: Check | None) -> Account:
+        account = self._accounts.get(user)
+        if account is None:
+            raise no_such_account()
+        sign_out = SignOut(now_ms=event.at)
+        deleted = await self.edit(user, anonymous(account), [event], sign_out, check)
+        for family in self._where(lambda f: f.user == user):
+            self._families[family.selector] = msgspec.structs.replace(
+                family, address="", client="", last_address=None
+            )
+        for forget in self._forgetting:
+            await forget(user)
+        return deleted
 
     async def _sign_out(self, user: UserId, sign_out: SignOut) -> None:
         for family in self._where(lambda f: f.user == user and f.revoked_at is None):

@@ -37,6 +37,10 @@ class InMemoryIdentities:
         await self._audit.record(event)
         return True
 
+    async def forget(self, user: UserId) -> None:
+        """The account is deleted."""
+        self._rows = {key: row for key, row in self._rows.items() if row[0] != user}
+
 
 class InMemoryAuthorizations:
     """Implements AuthorizationStore; `clock` in seconds."""

@@ -74,3 +74,9 @@ class InMemoryPersonalTokens:
         await self._announce(REVOKED, token)
         await self._audit.record(event)
         return True
+
+    async def forget(self, user: UserId) -> None:
+        """The account is deleted."""
+        for token in [row.token.id for row in self._rows.values() if row.token.user == user]:
+            if not self._rows.pop(token).revoked:
+                await self._announce(REVOKED, token)

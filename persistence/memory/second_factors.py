@@ -63,3 +63,8 @@ class InMemorySecondFactors:
         self._recovery.pop(user, None)
         if self._factors.pop(user, None) is not None:
             await self._audit.record(event)
+
+    async def forget(self, user: UserId) -> None:
+        """The account is deleted."""
+        self._recovery.pop(user, None)
+        self._factors.pop(user, None)

@@ -5,25 +5,41 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import msgspec
 import pytest
 from support.databases import fresh_database
 
 from streamhub.domain.access import RIGHTS_CHANGED
-from streamhub.domain.account_edits import AccountEdit, AccountEdits, AccountQuery, SignOut
+from streamhub.domain.account_edits import (
+    ANONYMOUS_NAME,
+    AccountEdit,
+    AccountEdits,
+    AccountQuery,
+    SignOut,
+)
 from streamhub.domain.accounts import Account, AccountStore
 from streamhub.domain.audit import AuditEvent, AuditLog, AuditQuery
 from streamhub.domain.errors import Refused
 from streamhub.domain.families import REVOKED, Family, FamilyId, FamilyStore, RefreshToken
+from streamhub.domain.identities import IdentityStore, Linked
 from streamhub.domain.ids import RANDOM_BYTES, TOKEN, USER, UserId, make_id
+from streamhub.domain.personal_tokens import PersonalToken, PersonalTokenStore
+from streamhub.domain.second_factors import SecondFactor, SecondFactorStore
 from streamhub.persistence.account_edits import PostgresAccountEdits
 from streamhub.persistence.accounts import PostgresAccountStore
 from streamhub.persistence.audit import PostgresAuditLog
 from streamhub.persistence.cluster import PostgresClusterStore
 from streamhub.persistence.embedded.stack import EmbeddedUrls
 from streamhub.persistence.families import PostgresFamilyStore
+from streamhub.persistence.identities import PostgresIdentities
 from streamhub.persistence.memory.accounts import InMemoryAccountStore
 from streamhub.persistence.memory.audit import InMemoryAuditLog
+from streamhub.persistence.memory.identities import InMemoryIdentities
+from streamhub.persistence.memory.personal_tokens import InMemoryPersonalTokens
+from streamhub.persistence.memory.second_factors import InMemorySecondFactors
+from streamhub.persistence.personal_tokens import PostgresPersonalTokens
 from streamhub.persistence.postgres import Pool, open_pool
+from streamhub.persistence.second_factors import PostgresSecondFactors
 
 NOW = 1_764_000_000_000
 
@@ -34,6 +50,9 @@ class Stores:
     edits: AccountEdits
     families: FamilyStore
     audit: AuditLog
+    tokens: PersonalTokenStore
+    second_factors: SecondFactorStore
+    identities: IdentityStore
     told: Callable[[], Awaitable[list[tuple[str, str]]]]
     """The cluster log's entries since the test began."""
 
@@ -52,7 +71,11 @@ def in_memory() -> Stores:
 
     audit = InMemoryAuditLog()
     memory = InMemoryAccountStore(announce, audit)
-    return Stores(memory, memory, memory, audit, told)
+    tokens = InMemoryPersonalTokens(memory, audit, announce)
+    second_factors, identities = InMemorySecondFactors(audit), InMemoryIdentities(audit)
+    for companion in (tokens, second_factors, identities):
+        memory.also_forget(companion.forget)
+    return Stores(memory, memory, memory, audit, tokens, second_factors, identities, told)
 
 
 def in_postgres(pool: Pool) -> Stores:
@@ -66,6 +89,9 @@ def in_postgres(pool: Pool) -> Stores:
         PostgresAccountEdits(pool),
         PostgresFamilyStore(pool),
         PostgresAuditLog(pool),
+        PostgresPersonalTokens(pool),
+        PostgresSecondFactors(pool),
+        PostgresIdentities(pool),
         told,
     )
 
@@ -195,6 +221,83 @@ async def test_there_is_nothing_to_change_of_who_is_not_there(stores: Stores) ->
             await stores.edits.edit(gone.id, AccountEdit(name="x"), [])
 
 
+async def test_what_the_check_refuses_is_not_done(stores: Stores) -> None:
+    ann = await created(stores)
+    seen = []
+
+    def refuse(account: Account) -> None:
+        seen.append(account)
+        raise Refused("forbidden")
+
+    with pytest.raises(Refused, match="forbidden"):
+        await stores.edits.edit(ann.id, AccountEdit(name="x"), [event(ann.id)], check=refuse)
+    with pytest.raises(Refused, match="forbidden"):
+        await stores.edits.delete(ann.id, event(ann.id), refuse)
+    assert seen == [ann, ann]
+    assert await stores.accounts.account(ann.id) == ann
+    assert await stores.events(ann.id) == []
+
+
+async def opened(stores: Stores, account: Account) -> FamilyId:
+    """Give the account everything that opens one; the personal token is returned."""
+    user = account.id
+    token = FamilyId(make_id(TOKEN, NOW, secrets.token_bytes(RANDOM_BYTES)))
+    await stores.tokens.add(
+        PersonalToken(
+            id=token, user=user, made_by=user, name="x", scopes=frozenset(), created_at=NOW
+        ),
+        secrets.token_bytes(32),
+        AuditEvent(at=NOW, kind="token.created"),
+    )
+    await stores.second_factors.begin(SecondFactor(user=user, sealed=b"x", begun_at=NOW))
+    confirmed = AuditEvent(at=NOW, kind="second_factor.enabled")
+    await stores.second_factors.confirm(user, NOW, 1, [secrets.token_bytes(32)], confirmed)
+    linked = Linked(issuer="https://id.example", subject=user, linked_at=NOW)
+    await stores.identities.link(user, linked, AuditEvent(at=NOW, kind="identity.linked"))
+    return token
+
+
+async def test_of_a_deleted_account_an_id_remains_and_nothing_opens_it(stores: Stores) -> None:
+    ann, bob = await created(stores), await created(stores)
+    log_in, token = await family(stores, ann.id), await opened(stores, ann)
+    others, its_token = await family(stores, bob.id), await opened(stores, bob)
+    deleted = await stores.edits.delete(ann.id, event(ann.id))
+    assert (deleted.id, deleted.name, deleted.email) == (ann.id, ANONYMOUS_NAME, None)
+    assert deleted.closed
+    assert await stores.accounts.account(ann.id) == deleted
+    assert await stores.accounts.credentials(ann.handle, "") is None
+    assert await stores.families.signed_in(log_in) is None
+    assert await stores.tokens.of(ann.id) == ()
+    assert await stores.second_factors.get(ann.id) is None
+    assert await stores.identities.user_of("https://id.example", ann.id) is None
+    assert await stores.events(ann.id) == ["account.role_changed"]
+    told = await stores.told()
+    assert {(REVOKED, log_in), (REVOKED, token), (RIGHTS_CHANGED, ann.id)} <= set(told)
+    assert await stores.families.signed_in(others) is not None
+    assert [kept.id for kept in await stores.tokens.of(bob.id)] == [its_token]
+    assert await stores.second_factors.get(bob.id) is not None
+    assert await stores.identities.user_of("https://id.example", bob.id) == bob.id
+    again = named(handle=ann.handle)
+    await stores.accounts.create(again, None)  # the handle and the address are free
+    with pytest.raises(Refused, match="not_found"):
+        await stores.edits.delete(ann.id, event(ann.id))
+
+
+async def test_bots_are_deleted_with_their_owner(stores: Stores) -> None:
+    ann = await created(stores)
+    bot = msgspec.structs.replace(named(), kind="bot", owner=ann.id, email=None)
+    await created(stores, bot)
+    token = await opened(stores, bot)
+    await stores.edits.delete(ann.id, event(ann.id))
+    found = await stores.accounts.account(bot.id)
+    assert found is not None
+    assert (found.status, found.name) == ("deleted", ANONYMOUS_NAME)
+    assert await stores.tokens.of(bot.id) == ()
+    assert (REVOKED, token) in await stores.told()
+    (entry,) = await stores.audit.entries(AuditQuery(target=bot.id))
+    assert entry.detail == "with its owner"
+
+
 async def test_accounts_are_found_page_by_page(stores: Stores) -> None:
     mark = secrets.token_hex(6)
     made = [await created(stores, named(f"N {mark} x", handle=f"{mark}{n}")) for n in range(5)]
@@ -230,6 +333,8 @@ async def check_last_admin(stores: Stores) -> None:
     ):
         with pytest.raises(Refused, match="last administrator"):
             await stores.edits.edit(ann.id, edit, [])
+    with pytest.raises(Refused, match="last administrator"):
+        await stores.edits.delete(ann.id, event(ann.id))
     bob = await created(stores, named(role="admin"))
     outcomes = await asyncio.gather(
         *(stores.edits.edit(one.id, AccountEdit(role="user"), []) for one in (ann, bob)),
