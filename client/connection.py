@@ -36,6 +36,8 @@ DOUBT_AFTER_S: Final = 3.0
 """Nothing came for so long after something was sent: ask whether anybody is there. Commands alone
 cannot tell, for whoever sends them may give each up before it counts as lost."""
 
+DOUBT_WITHIN_S: Final = 5.0
+
 _LOST: Final = 1006
 
 
@@ -63,7 +65,7 @@ class Connection:
     """One socket from `hello` to its end. `run` reads it; commands may be sent after ready.
 
     Pings after `heartbeat_ms` without sending, and when something was sent and nothing comes; gives
-    up when no frame follows within 10 s.
+    up when no frame follows within 10 s; within 5 s where there was doubt.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Connection:
         self._unanswered: Unanswered | None = None
         self._patience = asyncio.timeout(HELLO_WITHIN_S)
         self._reading = True
+        self._unheard_s: float | None = None  # the first frame since we heard was sent then
         self._doubt: asyncio.TimerHandle | None = None
         self._sent_s = self._heard_s = self._now_s()
         self._tasks = Tasks()
@@ -120,7 +123,7 @@ class Connection:
             message = await self._socket.receive()
             match message.type:
                 case aiohttp.WSMsgType.BINARY:
-                    self._heard_s = self._now_s()
+                    self._heard_s, self._unheard_s = self._now_s(), None
                     self._take(message.data)
                 case aiohttp.WSMsgType.CLOSE:
                     return _ended(message.data, message.extra or "")
@@ -205,29 +208,39 @@ class Connection:
             if quiet_s < interval_s:
                 await asyncio.sleep(interval_s - quiet_s)
                 continue
-            await self._ping()
+            await self._ping(PONG_WITHIN_S)
 
-    async def _ping(self) -> None:
+    async def _ping(self, within_s: float) -> None:
         pinged_s = self._sent_s = self._now_s()
         with suppress(ConnectionError):
             await self._socket.send_bytes(wire.encode(Ping()))
-        await asyncio.sleep(PONG_WITHIN_S)
+        await asyncio.sleep(within_s)
         self._give_up_unless_heard(pinged_s)
 
-    def _ask(self, since_s: float) -> None:
+    def _doubts(self) -> None:
+        """Ask if something was unheard for long; look again if not for long enough."""
         self._doubt = None
-        if self._heard_s < since_s and self._reading:
-            self._tasks.start(self._ping())
+        if self._unheard_s is None or not self._reading:
+            return
+        if self._now_s() - self._unheard_s < DOUBT_AFTER_S:
+            self._doubt_after(self._unheard_s)
+        else:
+            self._tasks.start(self._ping(DOUBT_WITHIN_S))
+
+    def _doubt_after(self, since_s: float) -> None:
+        if self._doubt is None:
+            loop = asyncio.get_running_loop()
+            self._doubt = loop.call_at(since_s + DOUBT_AFTER_S, self._doubts)
 
     def _give_up_unless_heard(self, since_s: float) -> None:
         if self._heard_s < since_s and self._reading:
             self._patience.reschedule(self._now_s())
 
     async def _send(self, data: bytes) -> None:
-        self._sent_s = now_s = self._now_s()
-        if self._doubt is None:
-            loop = asyncio.get_running_loop()
-            self._doubt = loop.call_later(DOUBT_AFTER_S, self._ask, now_s)
+        self._sent_s = self._now_s()
+        if self._unheard_s is None:
+            self._unheard_s = self._sent_s
+            self._doubt_after(self._sent_s)
         await self._socket.send_bytes(data)
 
     @staticmethod

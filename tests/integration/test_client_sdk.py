@@ -264,7 +264,7 @@ async def test_a_silent_server_is_left_though_every_command_is_given_up_early(
     server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client_connection, "DOUBT_AFTER_S", 0.1)
-    monkeypatch.setattr(client_connection, "PONG_WITHIN_S", 0.1)
+    monkeypatch.setattr(client_connection, "DOUBT_WITHIN_S", 0.1)
     async with client_of(server) as client:
         server.faults.silent = True
         lost = asyncio.ensure_future(anext(client.events()))
