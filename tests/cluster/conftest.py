@@ -2,17 +2,16 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from support.names import NamingLoop
 from support.network import why_not
 from support.nodes import Nodes
-from support.operator import Operator
 from support.up import START_WITHIN_S
 
-FIRST_NODES = ("a", "b", "c")
+FIRST_NODES = 3
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -31,7 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def _nodes() -> Iterator[Nodes]:
+def nodes() -> Iterator[Nodes]:
+    """A running StreamHub."""
     with tempfile.TemporaryDirectory(prefix="shn-", dir="/tmp") as folder:
         nodes = Nodes(Path(folder))
         try:
@@ -39,13 +39,3 @@ def _nodes() -> Iterator[Nodes]:
             yield nodes
         finally:
             nodes.close()
-
-
-@pytest.fixture
-async def operator(_nodes: Nodes) -> AsyncIterator[Operator]:
-    """Somebody who does to the nodes what must not harm; all of them are green at the beginning,
-    and what is cut is healed at the end."""
-    operator = Operator(_nodes)
-    await operator.all_green()
-    yield operator
-    _nodes.network.heal()

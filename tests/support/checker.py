@@ -100,6 +100,15 @@ def check(
     return faults
 
 
+def check_order(readings: Sequence[Reading]) -> list[Fault]:
+    """What is wrong with each reading by itself, whole or not: holes, doubles, inversions."""
+    return [
+        fault
+        for one in readings
+        for fault in _of_order(f"{one.reader} in {one.channel}", one.entries, one.since)
+    ]
+
+
 def report(faults: Sequence[Fault]) -> str:
     """The faults by kind, with a few of each."""
     lines = []

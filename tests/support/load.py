@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from support.checker import Entry, Fault, Ledger, Reading, check, report
+from support.checker import Entry, Fault, Ledger, Reading, check, check_order, report
 from support.polling import until
 
 from streamhub.client import (
@@ -88,7 +88,8 @@ class Load:
         self.acks: list[Ack] = []
         self.readings: list[Reading] = []
         self.refusals: list[str] = []
-        self.lost_connections = 0
+        self.losses: list[str] = []
+        """Why connections ended, as the server or the network said."""
         self._url = url
         self._rough = rough or url
         self._size = size
@@ -146,6 +147,10 @@ class Load:
         """Every broken promise, after `finish`."""
         return check(self.ledger, self.histories, self.readings)
 
+    def faults_until_now(self) -> list[Fault]:
+        """What listeners should not have seen, nor seen so, at any time."""
+        return check_order(self.readings)
+
     async def recovered(self, since_s: float, within_s: float = 60.0) -> float:
         """Wait until each channel acknowledged what was sent after `since_s`; how long after it
         the last one did, in seconds. Raises TimeoutError."""
@@ -195,7 +200,7 @@ class Load:
         p50, p99 = (waits[int(len(waits) * part)] for part in (0.5, 0.99))
         return (
             f"{self.ledger.counts}, {seen} deliveries to {len(self.readings)} listeners,"
-            f" {self.lost_connections} connections lost; acknowledged after"
+            f" {len(self.losses)} connections lost; acknowledged after"
             f" {p50 * 1000:.0f} ms (p50), {p99:.2f} s (p99), {waits[-1]:.1f} s (longest)"
         )
 
@@ -250,8 +255,8 @@ class Load:
                 case MessagePosted(message=message):
                     if message.channel == reading.channel:
                         reading.entries.append(Entry(message.seq, message.text or ""))
-                case ConnectionLost():
-                    self.lost_connections += 1
+                case ConnectionLost(reason=reason):
+                    self.losses.append(reason)
                 case _:
                     pass
 
@@ -259,7 +264,8 @@ class Load:
         """A sender takes its events too, or its queue would fill."""
         with suppress(SessionEnded):
             async for event in client.events():
-                self.lost_connections += isinstance(event, ConnectionLost)
+                if isinstance(event, ConnectionLost):
+                    self.losses.append(event.reason)
 
     def _is_whole(self, reading: Reading) -> bool:
         history: Sequence[Entry] = self.histories[reading.channel]

@@ -4,14 +4,16 @@ The head carries no hosts. Stores run beside the test. Clients come from the tes
 and know the service by one name with the addresses of all nodes.
 """
 
+import asyncio
+import itertools
 import json
+import re
 import secrets
 import signal
 import subprocess
 import sys
-import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +25,9 @@ from support.ray_nodes import HEAD, RayNodes
 from support.reachable_stores import ReachableStores
 from support.up import START_WITHIN_S, wait_for
 
+from streamhub.cluster.view import SlotTable
 from streamhub.domain.cluster import HostEntry, View
+from streamhub.domain.messages import ActorId
 
 SERVICE: Final = "streamhub.test"
 PORT: Final = 8080
@@ -41,13 +45,14 @@ class Nodes:
         self._folder = folder
         self.stores = ReachableStores(folder / "data", self.network.stores, self.network.subnet)
         self._auth_secret, self._cluster_secret = secrets.token_hex(32), secrets.token_hex(32)
+        self._numbers = itertools.count(1)
         self._up: subprocess.Popen[bytes] | None = None
         self._log = folder / "up.log"
 
     # -- beginning and end --------------------------------------------------------------------
 
-    def start(self, names: Iterable[str]) -> None:
-        """Returns when StreamHub is ready on the nodes of these names."""
+    def start(self, count: int) -> None:
+        """Returns when StreamHub is ready on so many nodes."""
         self.network.start()
         self.stores.spawn()
         self.stores.wait_ready()
@@ -55,9 +60,7 @@ class Nodes:
         self.network.add(HEAD)
         self.ray.start_head()
         self.ray.wait_started(HEAD)
-        for name in names:
-            self.begin_node(name)
-        for name in names:
+        for name in [self.begin_node() for _ in range(count)]:
             self.ray.wait_started(name)
         self.join()
         wait_for(self._is_ready, "streamhub up is ready", START_WITHIN_S)
@@ -68,11 +71,13 @@ class Nodes:
         self.network.close()
         self.stores.stop()
 
-    def begin_node(self, name: str) -> None:
+    def begin_node(self) -> str:
         """A new machine begins to join; its hosts come by themselves. Clients know it at once."""
+        name = f"n{next(self._numbers)}"
         self.network.add(name)
         self.ray.start(name)
         self._announce()
+        return name
 
     def remove_node(self, name: str) -> None:
         """Take what is left of a machine away."""
@@ -135,6 +140,15 @@ class Nodes:
         except OSError:
             return False
 
+    async def carried(self, name: str, channels: Collection[str]) -> int:
+        """How many of `channels` a node owns; 0 until it has them all awake. Any thread."""
+        view = await self.view()
+        host = (await self.hosts()).get(name)
+        slots = SlotTable(view.owners)
+        mine = [c for c in channels if host and slots.owner(ActorId("channel", c)) == host.id]
+        awake = await asyncio.to_thread(self._metric, name, "streamhub_actors")
+        return len(mine) if awake >= len(mine) else 0
+
     def supervisor(self) -> tuple[str, int]:
         """The node and the process id of the supervisor. Raises LookupError. Any thread."""
         for name in (HEAD, *self.names):
@@ -144,6 +158,17 @@ class Nodes:
         raise LookupError("no supervisor runs")
 
     # -- private ------------------------------------------------------------------------------
+
+    def _metric(self, name: str, metric: str) -> float:
+        """Of all hosts of a node; 0 while it does not answer."""
+        url = f"http://{self.network.addresses[name]}:{ADMIN_PORT}/metrics"
+        try:
+            with urllib.request.urlopen(url, timeout=_ANSWER_WITHIN_S) as answer:
+                lines = answer.read().decode().splitlines()
+        except OSError:
+            return 0
+        of_metric = (line for line in lines if re.match(rf"{metric}[{{ ]", line))
+        return sum(float(line.rpartition(" ")[2]) for line in of_metric)
 
     def _announce(self) -> None:
         NAMES[SERVICE] = tuple(self.network.addresses[name] for name in self.names)

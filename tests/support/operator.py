@@ -1,7 +1,6 @@
 """Does to nodes what must not harm, and measures how long clients notice."""
 
 import asyncio
-import itertools
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -13,11 +12,15 @@ from support.load import Load
 from support.nodes import Nodes
 from support.polling import until
 from support.ray_nodes import HEAD
+from support.up import Process
 
 GREEN_WITHIN_S: Final = 90.0
 QUIET_S: Final = 5.0
 """Between one fault's end and the next."""
 
+LONG_CUT_S: Final = 95.0
+
+GCS_AWAY_S: Final = 8.0
 _ANSWER_HELD_S: Final = 1.0
 
 
@@ -43,7 +46,6 @@ class Operator:
     def __init__(self, nodes: Nodes) -> None:
         self.nodes = nodes
         self.recoveries: list[Recovery] = []
-        self._fresh = itertools.count(len(nodes.network.addresses))
 
     async def all_green(self, within_s: float = GREEN_WITHIN_S) -> None:
         """Wait until each node has its host in the view, and says that it is ready."""
@@ -71,16 +73,24 @@ class Operator:
         async with self._recovery("node killed", load):
             self.nodes.network.isolate(victim)
             await asyncio.to_thread(self.nodes.network.kill, victim)
-            await load.all_answered()
+            await self._evicted({(await self.nodes.hosts())[victim].id})
             self.nodes.remove_node(victim)
-            await self.add_a_node()
+            await self.add_a_node(load)
+        self.nodes.network.heal()
 
-    async def add_a_node(self) -> str:
-        """Returns its name when its Ray runs."""
-        name = f"n{next(self._fresh)}"
-        self.nodes.begin_node(name)
+    async def add_a_node(self, load: Load) -> None:
+        """Returns when it carries its share of the channels."""
+        name = self.nodes.begin_node()
         await asyncio.to_thread(self.nodes.ray.wait_started, name)
-        return name
+        begun_s = asyncio.get_running_loop().time()
+
+        async def carries() -> int:
+            return await self.nodes.carried(name, load.channels)
+
+        count = await until(carries, within_s=GREEN_WITHIN_S)
+        took_s = asyncio.get_running_loop().time() - begun_s
+        share = f"{count} of {len(load.channels)} channels"
+        print(f"    node added: carries {share} {took_s:.1f} s after its Ray began", flush=True)
 
     async def cut_a_node_off(self, load: Load) -> None:
         await self._cut_off("node cut off", load, both=True)
@@ -96,6 +106,37 @@ class Operator:
             self.nodes.network.cut([one], [other])
             await self._evicted({before[one].id, before[other].id})
             self.nodes.network.heal()
+
+    async def cut_a_node_off_for_long(self, load: Load) -> None:
+        """From everybody, until Ray has given the node up and what runs on it has not; then it
+        is let back, notices that others own what it owned, and ends."""
+        victim = await self._victim()
+        stale = (await self.nodes.hosts())[victim]
+        begun_s = asyncio.get_running_loop().time()
+        async with self._recovery(f"node cut off for {LONG_CUT_S:g} s", load):
+            self.nodes.network.isolate(victim)
+            await self._evicted({stale.id})
+            await load.all_answered()
+            await asyncio.sleep(begun_s + LONG_CUT_S - asyncio.get_running_loop().time())
+            process = Process.of(stale.pid)
+            assert process.alive, "the cut ended what it should only have cut off"
+            self.nodes.network.heal()
+
+            async def gone() -> bool:
+                return not process.alive
+
+            await until(gone, within_s=GREEN_WITHIN_S)
+            assert stale.id not in {entry.id for entry in (await self.nodes.view()).hosts}
+            self.nodes.remove_node(victim)
+            await self.add_a_node(load)
+
+    async def restart_gcs(self, load: Load) -> None:
+        """The head's tables' server dies, and comes back with its tables in Redis."""
+        async with self._recovery("Ray's GCS killed, away and restarted", load):
+            self.nodes.ray.kill_gcs()
+            await load.all_answered()
+            await asyncio.sleep(GCS_AWAY_S)
+            await asyncio.to_thread(self.nodes.ray.restart_gcs)
 
     async def kill_the_supervisor(self, load: Load) -> None:
         _, pid = self.nodes.supervisor()
