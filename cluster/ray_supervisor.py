@@ -8,7 +8,6 @@ from typing import Any, Final
 import ray
 import structlog
 from ray.exceptions import ActorDiedError, RayError
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from streamhub.cluster.names import NAMESPACE, SUPERVISOR, SUPERVISORS
 from streamhub.cluster.plan import Plan, needed
