@@ -19,7 +19,9 @@ import uvloop
 from aiohttp import web
 
 from benchmarks.processes import serve_words
+from streamhub.cluster.accounts import Accounts, ShortLived
 from streamhub.cluster.chat import Chat
+from streamhub.cluster.clock import SystemClock
 from streamhub.cluster.collector import calm_collector
 from streamhub.cluster.membership import Membership
 from streamhub.config import Secret, Settings, load_settings
@@ -88,10 +90,16 @@ async def run(arguments: dict[str, Any]) -> None:
             host,
             config,
             pool=pool,
-            limiter=InMemoryLimiter(lambda: time.monotonic_ns() // 1000),
+            accounts=Accounts(
+                config,
+                pool=pool,
+                limiter=InMemoryLimiter(lambda: time.monotonic_ns() // 1000),
+                short_lived=ShortLived.in_memory(),
+                secret=Secret(arguments["auth_secret"]),
+                clock=SystemClock(),
+            ),
             membership=membership,
             metrics=metrics,
-            auth_secret=Secret(arguments["auth_secret"]),
             cluster_secret=Secret(arguments["cluster_secret"]),
             epoch=await store.epoch(),
             rules=Rules(

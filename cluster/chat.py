@@ -1,8 +1,6 @@
 """The chat of one host, put together: actors, links, relay, sockets, commands and accounts."""
 
 import asyncio
-import secrets
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -16,36 +14,25 @@ from streamhub.actors.ring import RingBudget
 from streamhub.actors.session import SessionActor
 from streamhub.actors.sweep import OutboxSweep
 from streamhub.actors.system import ActorSystem
-from streamhub.cluster.mailing import Mailing
+from streamhub.cluster.accounts import Accounts
+from streamhub.cluster.clock import SystemClock
 from streamhub.cluster.membership import Membership
 from streamhub.config import Secret, Settings
 from streamhub.domain import envelopes
+from streamhub.domain.access import RIGHTS_CHANGED
 from streamhub.domain.channels import Loaded
 from streamhub.domain.cluster import LogEntry, View
 from streamhub.domain.families import REVOKED
-from streamhub.domain.gate import Gate
 from streamhub.domain.ids import ChannelId, HostId, SessionId, UserId
-from streamhub.domain.limits import Limiter
-from streamhub.domain.log_ins import LogIns
-from streamhub.domain.principals import Principals
-from streamhub.domain.second_factors import SecondFactors
-from streamhub.domain.sign_in import SignIn
-from streamhub.domain.tokens import Revocations, TokenIssuer, TokenVerifier
-from streamhub.persistence.accounts import PostgresAccountStore
-from streamhub.persistence.audit import PostgresAuditLog
 from streamhub.persistence.channels import PostgresChannelStore
-from streamhub.persistence.families import PostgresFamilyStore
 from streamhub.persistence.outbox import PostgresOutbox
-from streamhub.persistence.passwords import Argon2Hasher, common_passwords
-from streamhub.persistence.personal_tokens import PostgresPersonalTokens
 from streamhub.persistence.postgres import Pool
 from streamhub.persistence.replies import PostgresReplyStore
-from streamhub.persistence.second_factors import PostgresSecondFactors
 from streamhub.persistence.writer import PostgresJournal
 from streamhub.protocol.close_codes import CloseCode
 from streamhub.protocol.connection import Rules
 from streamhub.telemetry import Metrics
-from streamhub.transport import http_auth, http_channels, links
+from streamhub.transport import http_channels, links
 from streamhub.transport.admission import Admission
 from streamhub.transport.asking import Asking
 from streamhub.transport.commands import Commands
@@ -62,16 +49,6 @@ _CHANNEL_IDLE_S: Final = 300.0
 _INBOX_IDLE_S: Final = 60.0
 
 
-class SystemClock:
-    """Wall-clock time and the system's randomness."""
-
-    def now_ms(self) -> int:
-        return time.time_ns() // 1_000_000
-
-    def random_bytes(self, count: int) -> bytes:
-        return secrets.token_bytes(count)
-
-
 class Chat:
     """What a host does for its clients. Made and started once it has stores and a membership."""
 
@@ -81,10 +58,9 @@ class Chat:
         settings: Settings,
         *,
         pool: Pool,
-        limiter: Limiter,
+        accounts: Accounts,
         membership: Membership,
         metrics: Metrics,
-        auth_secret: Secret,
         cluster_secret: Secret,
         epoch: int,
         rules: Rules | None = None,
@@ -107,56 +83,13 @@ class Chat:
             clock=clock,
         )
         self.relay = Relay(membership, self.links, self._store.heads)
-        accounts = PostgresAccountStore(pool)
-        self._families = PostgresFamilyStore(pool)
-        self._hasher = Argon2Hasher(settings.auth)
-        self._revocations = Revocations(settings.auth.access_ttl_s)
-        self._clock = clock
-        self.gate = Gate(
-            TokenVerifier(auth_secret, settings.auth.issuer),
-            self._revocations,
-            self._families,
-            clock.now_ms,
-        )
-        self.principals = Principals(
-            verifier=TokenVerifier(auth_secret, settings.auth.issuer),
-            revocations=self._revocations,
-            families=self._families,
-            tokens=PostgresPersonalTokens(pool),
-            now_ms=clock.now_ms,
-        )
-        log_ins = LogIns(
-            families=self._families,
-            issuer=TokenIssuer(auth_secret, settings.auth.issuer, settings.auth.access_ttl_s),
-            secret=auth_secret,
-            refresh_ttl_s=settings.auth.refresh_ttl_s,
-            now_ms=clock.now_ms,
-            random_bytes=clock.random_bytes,
-        )
-        self._mail = Mailing(settings, pool, auth_secret, clock)
-        sign_in = SignIn(
-            accounts=accounts,
-            log_ins=log_ins,
-            second_factors=SecondFactors(
-                PostgresSecondFactors(pool),
-                secret=auth_secret,
-                issuer=settings.auth.issuer,
-                now_ms=clock.now_ms,
-                random_bytes=clock.random_bytes,
-            ),
-            audit=PostgresAuditLog(pool),
-            mailer=self._mail.letters,
-            hasher=self._hasher,
-            limiter=limiter,
-            common_passwords=common_passwords(),
-            now_ms=clock.now_ms,
-            random_bytes=clock.random_bytes,
-        )
+        self._accounts = accounts
+        self.principals = accounts.principals
         asking = Asking(self.actors)
         commands = Commands(
             asking=asking,
             store=self._store,
-            people=accounts,
+            people=accounts.people,
             replies=PostgresReplyStore(pool),
             now_ms=clock.now_ms,
             random_bytes=clock.random_bytes,
@@ -165,7 +98,7 @@ class Chat:
         lobby = Lobby(
             rules=rules
             or Rules(heartbeat_ms=edge.heartbeat_ms, auth_timeout_ms=edge.auth_timeout_ms),
-            gate=self.gate,
+            principals=accounts.principals,
             store=self._store,
             commands=commands,
             admission=Admission(),
@@ -185,7 +118,7 @@ class Chat:
         )
         self.routes: Sequence[web.AbstractRouteDef] = (
             *self.sockets.routes(),
-            *http_auth.routes(sign_in, log_ins, accounts, accounts),
+            *accounts.routes,
             *http_channels.routes(commands),
         )
         self.private_routes = [web.get(links.PATH, self.links.accept)]
@@ -195,17 +128,13 @@ class Chat:
 
     async def start(self) -> None:
         """Begin to carry envelopes, to compare digests and to sweep."""
-        now_ms = self._clock.now_ms()
-        since_ms = now_ms - self._revocations.keep_ms
-        for family in await self._families.revoked_since(since_ms):
-            self._revocations.add(family, now_ms)
+        await self._accounts.start()
         self.links.start(self._handlers())
         self.relay.start()
         self.sockets.start()
         self._membership.on_view(self._on_view)
         self._membership.on_entry(self._on_entry)
         self._sweeping = asyncio.create_task(self._sweep.run())
-        self._mail.start()
 
     async def stop(self) -> None:
         """Close the sockets, drop the actors, flush the journal."""
@@ -213,12 +142,11 @@ class Chat:
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)
-        await self._mail.stop()
         await self.relay.close()
         await self.actors.close()
         await self.links.close()
         await self._journal.close()
-        self._hasher.close()
+        await self._accounts.stop()
 
     # -- parts ------------------------------------------------------------------------------
 
@@ -276,10 +204,11 @@ class Chat:
         self.relay.on_view()
 
     def _on_entry(self, entry: LogEntry) -> None:
-        self.principals.changed(entry.subject)
+        self._accounts.on_entry(entry)
         if entry.kind == REVOKED:
-            self._revocations.add(entry.subject, self._clock.now_ms())
             self.sockets.revoke(entry.subject)
+        elif entry.kind == RIGHTS_CHANGED:
+            self.sockets.rights_changed(entry.subject)
 
     def _on_link_lost(self, host: HostId) -> None:
         self.actors.on_link_lost(host)

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
+from streamhub.cluster.accounts import Accounts, ShortLived
 from streamhub.cluster.chat import FEATURES, Chat
+from streamhub.cluster.clock import SystemClock
 from streamhub.cluster.membership import Membership
 from streamhub.cluster.plan import needed
 from streamhub.cluster.stores import Stores
@@ -36,14 +38,22 @@ class Wired:
             host, stores.cluster, settings.cluster.lease_s, on_left=on_left
         )
         self.checks: Mapping[str, Check] = {**stores.checks, "view": self.membership.check}
+        clock = SystemClock()
+        secret = needed(settings.auth.secret)
         self._chat = Chat(
             host,
             settings,
             pool=stores.pool,
-            limiter=RedisLimiter(stores.redis),
+            accounts=Accounts(
+                settings,
+                pool=stores.pool,
+                limiter=RedisLimiter(stores.redis),
+                short_lived=ShortLived.in_redis(stores.redis, secret, clock),
+                secret=secret,
+                clock=clock,
+            ),
             membership=self.membership,
             metrics=self.metrics,
-            auth_secret=needed(settings.auth.secret),
             cluster_secret=needed(settings.cluster.secret),
             epoch=epoch,
             tls=tls,

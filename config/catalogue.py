@@ -14,6 +14,7 @@ from streamhub.config.settings import (
     LoggingSettings,
     MailSettings,
     ObjectSettings,
+    OpenIdSettings,
     RedisSettings,
     ServerSettings,
 )
@@ -30,6 +31,7 @@ GROUPS: Final[Mapping[str, type]] = {
     "edge": EdgeSettings,
     "auth": AuthSettings,
     "cluster": ClusterSettings,
+    "openid": OpenIdSettings,
     "mail": MailSettings,
     "logging": LoggingSettings,
 }

@@ -145,6 +145,31 @@ def _origins(text: str) -> tuple[str, ...]:
     return tuple(_origin(item.strip()) for item in text.split(",") if item.strip())
 
 
+def _any_secret(text: str) -> Secret:
+    return Secret(text)
+
+
+def _words_of(text: str) -> str:
+    if not 1 <= len(text) <= 80 or not text.isprintable():
+        raise ValueError
+    return text
+
+
+def _url(text: str) -> str:
+    """An absolute URL; http only for loopback, where nobody listens in."""
+    parts = urlsplit(text)
+    local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
+        raise ValueError
+    if parts.query or parts.fragment or parts.username or not text.isprintable():
+        raise ValueError
+    return text
+
+
+def _urls(text: str) -> tuple[str, ...]:
+    return tuple(_url(item.strip()) for item in text.split(",") if item.strip())
+
+
 def _smtp_url(text: str) -> Secret:
     parts = urlsplit(text)
     query = parse_qsl(parts.query, strict_parsing=bool(parts.query))
@@ -208,6 +233,12 @@ REDIS_URL: Final = secret_url(
     "redis",
     "rediss",
     "unix",
+)
+ANY_SECRET: Final = Rule("any text", _any_secret, lambda text: f"{len(text)} characters")
+WORDS: Final = Rule("1 to 80 printable characters", _words_of)
+ISSUER: Final = Rule("a URL like https://id.example.com", _url)
+URLS: Final = Rule(
+    "URLs like https://chat.example.com/back, separated by commas", _urls, is_list=True
 )
 SMTP_URL: Final = Rule(
     "a URL like smtp://user:password@host:587 or smtps://user:password@host:465",

@@ -157,6 +157,11 @@ class AuthSettings:
     refresh_ttl_s: int = setting(
         30 * 86_400, rules.whole(60, 400 * 86_400), "Seconds a refresh token is valid."
     )
+    registration: str = setting(
+        "open",
+        rules.one_of("open", "invited", "closed"),
+        "Who may make an account: anybody, those who were invited, or nobody but administrators.",
+    )
     argon2_memory_kib: int = setting(
         19_456, rules.whole(8, 4 << 20), "Memory of one password hash, in KiB."
     )
@@ -226,6 +231,39 @@ class ClusterSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenIdSettings:
+    """Signing in by an OpenID Connect provider."""
+
+    issuer: str = setting(
+        "",
+        rules.ISSUER,
+        "Issuer of the provider; its metadata is below it. Empty: there is no such way in.",
+        variable="OPENID_ISSUER",
+    )
+    client_id: str = setting(
+        "streamhub", rules.NAME, "Who we are to the provider.", variable="OPENID_CLIENT_ID"
+    )
+    client_secret: Secret | None = setting(
+        None,
+        rules.ANY_SECRET,
+        "What proves it. Absent: a public client, which PKCE protects.",
+        variable="OPENID_CLIENT_SECRET",
+    )
+    name: str = setting(
+        "OpenID Connect",
+        rules.WORDS,
+        "How people know the provider.",
+        variable="OPENID_NAME",
+    )
+    redirects: tuple[str, ...] = setting(
+        (),
+        rules.URLS,
+        "Where the provider may send people back to, each exactly.",
+        variable="OPENID_REDIRECTS",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MailSettings:
     """How mails reach people."""
 
@@ -277,6 +315,7 @@ class Settings:
     edge: EdgeSettings = EdgeSettings()
     auth: AuthSettings = AuthSettings()
     cluster: ClusterSettings = ClusterSettings()
+    openid: OpenIdSettings = OpenIdSettings()
     mail: MailSettings = MailSettings()
     logging: LoggingSettings = LoggingSettings()
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False, compare=False)

@@ -10,12 +10,12 @@ from typing import Any, Final, TypeVar, cast
 import structlog
 from aiohttp import WSMessage, WSMsgType, web
 
-from streamhub.domain.accounts import Account
+from streamhub.domain.access import check_right
 from streamhub.domain.channels import Overview
 from streamhub.domain.errors import Refused, SlowReader, StreamHubError, TryAgain
 from streamhub.domain.ids import RANDOM_BYTES, SESSION, ChannelId, SessionId, UserId, make_id
 from streamhub.domain.messages import Problem
-from streamhub.domain.tokens import Caller
+from streamhub.domain.principals import Admitted, Principal
 from streamhub.protocol import frames
 from streamhub.protocol.close_codes import CloseCode, reason
 from streamhub.protocol.codec import Codec
@@ -66,13 +66,19 @@ class ClientSocket(ClientWriter):
         "_session",
         "_tasks",
         "_told_expiring",
-        "caller",
+        "address",
         "id",
         "on_open",
+        "principal",
     )
 
     def __init__(
-        self, lobby: Lobby, codec: Codec, request: web.Request, response: UpgradedResponse
+        self,
+        lobby: Lobby,
+        codec: Codec,
+        request: web.Request,
+        response: UpgradedResponse,
+        address: str,
     ) -> None:
         super().__init__(
             request,
@@ -82,13 +88,14 @@ class ClientSocket(ClientWriter):
             paused_limit_s=lobby.paused_limit_s,
         )
         self._lobby = lobby
+        self.address = address
         self._response = response
         response.before_leaving = self.finish
         self._session: Session | None = None
         self._tasks: set[asyncio.Task[Any]] | None = None
         self._expires_ms: int | None = None
         self._told_expiring = False
-        self.caller: Caller | None = None
+        self.principal: Principal | None = None
         self.on_open: Callable[[], None] = _nothing
         self.id = SessionId(
             make_id(SESSION, time.time_ns() // 1_000_000, secrets.token_bytes(RANDOM_BYTES))
@@ -109,7 +116,7 @@ class ClientSocket(ClientWriter):
 
     @property
     def authenticated(self) -> bool:
-        return self.caller is not None
+        return self.principal is not None
 
     # -- reading ----------------------------------------------------------------------------
 
@@ -170,13 +177,17 @@ class ClientSocket(ClientWriter):
             self.too_slow()
 
     def _carry_out(self, command: frames.Command) -> None:
-        if self._session is None:
+        if self._session is None or self.principal is None:
             raise RuntimeError("the machine delivers commands only after ready")
         if isinstance(command.body, frames.Focus):
             self._session.focus([ChannelId(name) for name in command.body.channels])
             self._reply(command.i, frames.Done())
             return
-        outcome = self._lobby.commands.begin(self._session.user, command.body, command.key)
+        try:
+            outcome = self._lobby.commands.begin(self.principal.standing, command.body, command.key)
+        except Refused as error:
+            self._refuse(command.i, error)
+            return
         if isinstance(outcome, Request):
             self._ask(command.i, outcome)
         else:
@@ -229,12 +240,14 @@ class ClientSocket(ClientWriter):
         give_up_ms = _now_ms() + KEEP_TRYING_MS
         while True:
             try:
-                caller, account = await self._lobby.gate.admit(auth.token)
+                admitted = await self._lobby.principals.admit(auth.token, self.address)
+                principal = admitted.principal
+                check_right(principal.standing, "socket.open")
                 if renewal:
-                    self._renew(caller)
+                    self._renew(principal)
                     return
-                session = await self._listening(caller.user)
-                overviews = await self._lobby.store.overviews(caller.user)
+                session = await self._listening(principal.user)
+                overviews = await self._lobby.store.overviews(principal.user)
             except TryAgain as error:
                 self.send(problem_of(error, self.id))
                 if _now_ms() >= give_up_ms:
@@ -243,7 +256,7 @@ class ClientSocket(ClientWriter):
                 continue
             if self._machine.state is State.AUTHENTICATING:
                 with self._lobby.admission.measured():
-                    self._open(session, caller, account, overviews, auth.since)
+                    self._open(session, admitted, overviews, auth.since)
             return
 
     async def _listening(self, user: UserId) -> Session:
@@ -260,12 +273,12 @@ class ClientSocket(ClientWriter):
     def _open(
         self,
         session: Session,
-        caller: Caller,
-        account: Account,
+        admitted: Admitted,
         overviews: Sequence[Overview],
         since: frames.Since | None,
     ) -> None:
-        self._hold(caller)
+        account = admitted.account
+        self._hold(admitted.principal)
         self._machine.authenticated()
         self.send(
             frames.Ready(
@@ -278,19 +291,38 @@ class ClientSocket(ClientWriter):
         )
         self.on_open()
         session.start(overviews, self._held(since))
-        log.debug("session.ready", session=self.id, user=caller.user, channels=len(overviews))
+        log.debug("session.ready", session=self.id, user=account.id, channels=len(overviews))
 
-    def _renew(self, caller: Caller) -> None:
-        if self.caller is None or caller.user != self.caller.user:
+    def _renew(self, principal: Principal) -> None:
+        if self.principal is None or principal.user != self.principal.user:
             raise Refused("unauthenticated", "the new token is another user's")
-        self._hold(caller)
+        self._hold(principal)
         self._machine.authenticated()
 
-    def _hold(self, caller: Caller) -> None:
+    def _hold(self, principal: Principal) -> None:
         """From now on only the monotonic clock counts: a jump of the other logs nobody out."""
-        self.caller = caller
-        self._expires_ms = _now_ms() + caller.expires_at - time.time_ns() // 1_000_000
+        self.principal = principal
+        self._expires_ms = _now_ms() + principal.expires_at - time.time_ns() // 1_000_000
         self._told_expiring = False
+
+    def rights_changed(self) -> None:
+        """What the account may do has changed: find out, and end if it is closed."""
+        if self.principal is not None:
+            self._spawn(self._learn_rights(self.principal))
+
+    async def _learn_rights(self, principal: Principal) -> None:
+        while True:
+            try:
+                renewed = await self._lobby.principals.renewed(principal)
+            except Refused:
+                self.end(CloseCode.ACCOUNT_SUSPENDED)
+                return
+            except TryAgain as error:
+                await asyncio.sleep((error.retry_after_ms or 1000) / 1000)
+                continue
+            if self.principal is principal:
+                self.principal = renewed
+            return
 
     def _held(self, since: frames.Since | None) -> Mapping[ChannelId, int] | None:
         """The revs the client holds. Under another epoch they are beyond any of ours: reset."""

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from streamhub.domain.access import Standing, check_right
 from streamhub.domain.channels import Changes, Channel, ChannelStore, Hint, History, Mention
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import CHANNEL, RANDOM_BYTES, ChannelId, MessageId, UserId, make_id
@@ -43,6 +44,9 @@ SYNC_BYTES: Final = 64 * 1024
 HISTORY_BYTES: Final = 256 * 1024
 """Of text in UTF-8; JSON's escapes at most double it, so a page fits a frame."""
 
+NAMES: Final = {spec.body: name for name, spec in frames.COMMANDS.items()}
+"""What each body is called on the wire, and in the table of rights."""
+
 _KEY_BYTES: Final = 12
 
 
@@ -60,8 +64,8 @@ Outcome = Request | Awaitable[frames.Outgoing | Request]
 class Commands:
     """Carries out commands of users whose token was checked.
 
-    Rights are checked by the actor or the store that holds what they depend on. Unknown and
-    forbidden look the same.
+    What the account as such may do is checked here; what depends on a channel, by the actor or the
+    store that holds it. Unknown and forbidden look the same.
     """
 
     def __init__(
@@ -81,17 +85,22 @@ class Commands:
         self._now_ms = now_ms
         self._random_bytes = random_bytes
 
-    def begin(self, user: UserId, body: frames.Incoming, key: str | None) -> Outcome:
-        """What must be done for a command. Raises nothing; awaiting may raise StreamHubError."""
+    def begin(self, standing: Standing, body: frames.Incoming, key: str | None) -> Outcome:
+        """What must be done for a command. Awaiting may raise StreamHubError.
+
+        Raises Refused: forbidden, suspended, unauthenticated.
+        """
+        check_right(standing, NAMES[type(body)])
+        user = standing.user
         if key is not None and type(body) in _REMEMBERED:
             return self._once(user, body, key)
         return self._handlers[type(body)](self, user, body, key or self._fresh_key())
 
     async def perform(
-        self, user: UserId, body: frames.Incoming, key: str | None = None
+        self, standing: Standing, body: frames.Incoming, key: str | None = None
     ) -> frames.Outgoing:
         """Carry a command out and wait for its reply. Raises StreamHubError."""
-        return await self._finished(self.begin(user, body, key))
+        return await self._finished(self.begin(standing, body, key))
 
     async def _finished(self, outcome: Outcome) -> frames.Outgoing:
         if not isinstance(outcome, Request):

@@ -26,7 +26,7 @@ from streamhub.domain.errors import Refused
 from streamhub.protocol import frames
 from streamhub.protocol.scalars import KEY_PATTERN
 from streamhub.transport.bodies import as_command, json_response, read_command
-from streamhub.transport.commands import Commands
+from streamhub.transport.commands import NAMES, Commands
 from streamhub.transport.http_auth import authorize
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
@@ -47,7 +47,6 @@ _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_GET, "/v1/channels/{channel}/messages/{message}", frames.MessageGet, 200),
     (hdrs.METH_POST, "/v1/channels/{channel}/typing", frames.TypingStart, 200),
 )
-_NAMES: Final = {spec.body: name for name, spec in frames.COMMANDS.items()}
 
 
 def routes(commands: Commands) -> list[web.RouteDef]:
@@ -55,18 +54,18 @@ def routes(commands: Commands) -> list[web.RouteDef]:
 
     def command(kind: type[frames.Incoming], status: int) -> Callable[..., Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
-            principal = await authorize(request, _NAMES[kind])
+            principal = await authorize(request, NAMES[kind])
             body = await read_command(request, kind)
-            reply = await commands.perform(principal.user, body, _key_of(request))
+            reply = await commands.perform(principal.standing, body, _key_of(request))
             return json_response(reply, status=status)
 
         return handle
 
     async def remove(request: web.Request) -> web.Response:
-        principal = await authorize(request, _NAMES[frames.MemberRemove])
+        principal = await authorize(request, NAMES[frames.MemberRemove])
         named = {"channel": request.match_info["channel"], "users": (request.match_info["user"],)}
         body = as_command(named, frames.MemberRemove)
-        reply = await commands.perform(principal.user, body, _key_of(request))
+        reply = await commands.perform(principal.standing, body, _key_of(request))
         return json_response(reply)
 
     return [

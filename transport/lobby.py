@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from streamhub.domain.channels import Changes, ChannelStore, Overview
-from streamhub.domain.gate import Gate
 from streamhub.domain.ids import ChannelId, SessionId, UserId
 from streamhub.domain.messages import Passing
+from streamhub.domain.principals import Principals
 from streamhub.protocol.connection import Rules
 from streamhub.transport.admission import Admission
 from streamhub.transport.broadcast import Broadcast
@@ -51,7 +51,7 @@ class Lobby:
     """What all sockets of a host share."""
 
     rules: Rules
-    gate: Gate
+    principals: Principals
     store: ChannelStore
     commands: Commands
     admission: Admission

@@ -79,7 +79,7 @@ class Sockets:
             code = CloseCode.VERSION_UNSUPPORTED
             await response.close(code=code, message=reason(code).encode())
             return response
-        await self._serve(ClientSocket(self._lobby, codec, request, response), address)
+        await self._serve(ClientSocket(self._lobby, codec, request, response, address), address)
         return response
 
     async def _serve(self, socket: ClientSocket, address: str) -> None:
@@ -116,8 +116,15 @@ class Sockets:
     def revoke(self, subject: str) -> None:
         """Close the sockets of a user or a session family whose tokens were revoked."""
         for socket in self:
-            if socket.caller and subject in (socket.caller.user, socket.caller.family):
+            principal = socket.principal
+            if principal and subject in (principal.user, principal.family):
                 socket.end(CloseCode.SESSION_REVOKED)
+
+    def rights_changed(self, user: str) -> None:
+        """Have the sockets of this user learn what they may do by now."""
+        for socket in self:
+            if socket.principal and socket.principal.user == user:
+                socket.rights_changed()
 
     def drain(self, over_s: float) -> None:
         """Tell each to come back elsewhere within `over_s`, and close those that stay.

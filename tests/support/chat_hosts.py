@@ -10,7 +10,9 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from streamhub.cluster.accounts import Accounts, ShortLived
 from streamhub.cluster.chat import Chat
+from streamhub.cluster.clock import SystemClock
 from streamhub.cluster.membership import Membership
 from streamhub.config import Secret, Settings
 from streamhub.domain.cluster import HostEntry
@@ -52,10 +54,16 @@ class ChatHost:
             self.id,
             self._settings,
             pool=self._pool,
-            limiter=self.limiter,
+            accounts=Accounts(
+                self._settings,
+                pool=self._pool,
+                limiter=self.limiter,
+                short_lived=ShortLived.in_memory(),
+                secret=AUTH_SECRET,
+                clock=SystemClock(),
+            ),
             membership=self.membership,
             metrics=self.metrics,
-            auth_secret=AUTH_SECRET,
             cluster_secret=CLUSTER_SECRET,
             epoch=await store.epoch(),
         )

@@ -15,18 +15,19 @@ from streamhub.domain.account_edits import AccountEdit
 from streamhub.domain.audit import AuditQuery
 from streamhub.domain.errors import Refused, StreamHubError, TryAgain
 from streamhub.domain.families import REPEAT_MS
-from streamhub.domain.gate import Gate
 from streamhub.domain.ids import UserId
 from streamhub.domain.log_ins import Grant, LogIns
 from streamhub.domain.mail import MailKind
 from streamhub.domain.origin import Origin
 from streamhub.domain.passwords import Verified
+from streamhub.domain.principals import Principals
 from streamhub.domain.second_factors import SecondFactors
 from streamhub.domain.sign_in import Applicant, SignIn
 from streamhub.domain.tokens import Revocations, TokenIssuer, TokenVerifier
 from streamhub.persistence.admin_account import ensure_admin
 from streamhub.persistence.memory.accounts import InMemoryAccountStore
 from streamhub.persistence.memory.audit import InMemoryAuditLog
+from streamhub.persistence.memory.personal_tokens import InMemoryPersonalTokens
 from streamhub.persistence.memory.second_factors import InMemorySecondFactors
 
 SECRET = Secret(secrets.token_urlsafe(32))
@@ -95,7 +96,13 @@ class House:
         self.limiter = CountingLimiter()
         self.revocations = Revocations(900)
         verifier = TokenVerifier(SECRET, "streamhub")
-        self.gate = Gate(verifier, self.revocations, self.store, lambda: self.now_ms)
+        self.principals = Principals(
+            verifier=verifier,
+            revocations=self.revocations,
+            families=self.store,
+            tokens=InMemoryPersonalTokens(self.store, self.audit, self._announce),
+            now_ms=lambda: self.now_ms,
+        )
         self.log_ins = LogIns(
             families=self.store,
             issuer=TokenIssuer(SECRET, "streamhub", 900),
@@ -179,7 +186,8 @@ async def refusal(house: House, login: str, given: str = "wrong", address: str =
 async def test_who_registers_is_signed_in(house: House) -> None:
     grant = await house.register()
 
-    caller, account = await house.gate.admit(grant.access_token)
+    admitted = await house.principals.admit(grant.access_token)
+    caller, account = admitted.principal, admitted.account
     assert account == grant.account
     assert (account.handle, account.email, account.role) == ("ann", "ann@example.com", "user")
     assert caller.user == account.id
@@ -224,7 +232,9 @@ async def test_a_log_in_is_by_handle_or_email_and_opens_a_family_of_its_own(hous
     grants = [await house.log_in(login) for login in ("ann", "ANN", "ann@example.com")]
 
     assert {grant.account for grant in grants} == {first.account}
-    families = {house.gate.caller(grant.access_token).family for grant in [first, *grants]}
+    families = {
+        (await house.principals.principal(grant.access_token)).family for grant in [first, *grants]
+    }
     assert len(families) == 4
 
 
@@ -323,7 +333,7 @@ async def test_without_limits_nobody_logs_in_and_nobody_is_logged_out(house: Hou
         with pytest.raises(TryAgain) as refused:
             await attempt
         assert (refused.value.code, refused.value.retry_after_ms) == ("unavailable", 1000)
-    assert await house.gate.admit(grant.access_token)
+    assert await house.principals.admit(grant.access_token)
     assert await house.refresh(grant.refresh_token)
     await house.log_out(grant.refresh_token)
 
@@ -337,7 +347,7 @@ async def test_a_refresh_gives_new_tokens_for_the_same_family(house: House) -> N
     second = await house.refresh(grant.refresh_token)
 
     before = TokenVerifier(SECRET, "streamhub").verify(grant.access_token, 0)
-    after = house.gate.caller(second.access_token)
+    after = TokenVerifier(SECRET, "streamhub").verify(second.access_token, 0)
     assert (after.user, after.family) == (before.user, before.family)
     assert after.token != before.token
     assert second.refresh_token != grant.refresh_token
@@ -363,10 +373,10 @@ async def test_a_stolen_token_that_is_used_late_ends_the_family(house: House) ->
         with pytest.raises(Refused) as refused:
             await house.refresh(token)
         assert refused.value.code == "unauthenticated"
-    family = house.gate.caller(second.access_token).family
+    family = TokenVerifier(SECRET, "streamhub").verify(second.access_token, 0).family
     assert house.log == [("sessions_revoked", family)]
     with pytest.raises(Refused):
-        await house.gate.admit(second.access_token)
+        await house.principals.admit(second.access_token)
 
 
 @pytest.mark.parametrize("text", ["", "x", "shr_" + "A" * 64, "eyJhbGciOiJIUzI1NiJ9.e30.x"])
@@ -384,7 +394,7 @@ async def test_tokens_work_only_where_their_kind_belongs(house: House) -> None:
     grant = await house.register()
 
     with pytest.raises(Refused):
-        house.gate.caller(grant.refresh_token)
+        await house.principals.principal(grant.refresh_token)
     with pytest.raises(Refused):
         await house.refresh(grant.access_token)
 
@@ -396,13 +406,13 @@ async def test_signing_out_closes_the_gate_at_once_for_sockets_and_with_the_log_
     await house.log_out(grant.refresh_token)
 
     with pytest.raises(Refused):
-        await house.gate.admit(grant.access_token)
+        await house.principals.admit(grant.access_token)
     for _, subject in house.log:
         house.revocations.add(subject, house.now_ms)
     with pytest.raises(Refused) as refused:
-        house.gate.caller(grant.access_token)
+        await house.principals.principal(grant.access_token)
     assert refused.value.code == "unauthenticated"
-    assert await house.gate.admit(other.access_token)
+    assert await house.principals.admit(other.access_token)
 
 
 # The first administrator

@@ -1,0 +1,223 @@
+"""The accounts of one host, put together: ways in, rights, one's own account, mails."""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from typing import NamedTuple, Self, cast
+
+import structlog
+from aiohttp import web
+from redis.asyncio import Redis
+
+from streamhub.cluster.mailing import Clock, Mailing
+from streamhub.config import Secret, Settings
+from streamhub.domain.cluster import LogEntry
+from streamhub.domain.errors import StreamHubError
+from streamhub.domain.families import REVOKED
+from streamhub.domain.federation import Federation
+from streamhub.domain.identities import AuthorizationStore
+from streamhub.domain.limits import Limiter
+from streamhub.domain.log_ins import LogIns
+from streamhub.domain.mailed_links import MailedLinks
+from streamhub.domain.one_time import OneTime, OneTimeStore
+from streamhub.domain.own_account import OwnAccount
+from streamhub.domain.principals import Principals
+from streamhub.domain.recovery import Recovery
+from streamhub.domain.sealing import Sealer
+from streamhub.domain.second_factors import SecondFactors
+from streamhub.domain.sign_in import Registration, SignIn
+from streamhub.domain.tokens import Revocations, TokenIssuer, TokenVerifier
+from streamhub.persistence.account_edits import PostgresAccountEdits
+from streamhub.persistence.accounts import PostgresAccountStore
+from streamhub.persistence.audit import PostgresAuditLog
+from streamhub.persistence.families import PostgresFamilyStore
+from streamhub.persistence.identities import PostgresIdentities, RedisAuthorizations
+from streamhub.persistence.memory.identities import InMemoryAuthorizations
+from streamhub.persistence.memory.one_time import InMemoryOneTimeStore
+from streamhub.persistence.one_time import RedisOneTimeStore
+from streamhub.persistence.passwords import Argon2Hasher, common_passwords
+from streamhub.persistence.personal_tokens import PostgresPersonalTokens
+from streamhub.persistence.postgres import Pool
+from streamhub.persistence.second_factors import PostgresSecondFactors
+from streamhub.transport import http_account, http_auth, http_openid
+from streamhub.transport.http_account import AccountServices
+from streamhub.transport.oidc import OpenIdProvider
+
+log = structlog.get_logger(__name__)
+
+
+class ShortLived(NamedTuple):
+    """What is kept for minutes, in Redis, and may be lost."""
+
+    one_time: OneTimeStore
+    authorizations: AuthorizationStore
+
+    @classmethod
+    def in_redis(cls, client: Redis, secret: Secret, clock: Clock) -> Self:
+        sealer = Sealer(secret, "log-ins on their way", clock.random_bytes)
+        return cls(RedisOneTimeStore(client), RedisAuthorizations(client, sealer))
+
+    @classmethod
+    def in_memory(cls) -> Self:
+        """For hosts without Redis, in tests and benchmarks."""
+        return cls(InMemoryOneTimeStore(time.monotonic), InMemoryAuthorizations(time.monotonic))
+
+
+class Accounts:
+    """What a host does about accounts: `routes`, `principals`, and `people` to look up."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        pool: Pool,
+        limiter: Limiter,
+        short_lived: ShortLived,
+        secret: Secret,
+        clock: Clock,
+    ) -> None:
+        auth = settings.auth
+        self.people = PostgresAccountStore(pool)
+        self._edits = PostgresAccountEdits(pool)
+        self._audit = PostgresAuditLog(pool)
+        self._families = PostgresFamilyStore(pool)
+        self._hasher = Argon2Hasher(auth)
+        self._revocations = Revocations(auth.access_ttl_s)
+        self._clock = clock
+        self._background: set[asyncio.Future[None]] = set()
+        self._mailing = Mailing(settings, pool, secret, clock)
+        self.principals = Principals(
+            verifier=TokenVerifier(secret, auth.issuer),
+            revocations=self._revocations,
+            families=self._families,
+            tokens=PostgresPersonalTokens(pool),
+            now_ms=clock.now_ms,
+        )
+        self._log_ins = LogIns(
+            families=self._families,
+            issuer=TokenIssuer(secret, auth.issuer, auth.access_ttl_s),
+            secret=secret,
+            refresh_ttl_s=auth.refresh_ttl_s,
+            now_ms=clock.now_ms,
+            random_bytes=clock.random_bytes,
+        )
+        self._second_factors = SecondFactors(
+            PostgresSecondFactors(pool),
+            secret=secret,
+            issuer=auth.issuer,
+            now_ms=clock.now_ms,
+            random_bytes=clock.random_bytes,
+        )
+        self._sign_in = SignIn(
+            accounts=self.people,
+            log_ins=self._log_ins,
+            second_factors=self._second_factors,
+            audit=self._audit,
+            mailer=self._mailing.letters,
+            hasher=self._hasher,
+            limiter=limiter,
+            common_passwords=common_passwords(),
+            now_ms=clock.now_ms,
+            random_bytes=clock.random_bytes,
+            registration=cast(Registration, auth.registration),
+        )
+        self._links = MailedLinks(
+            OneTime(short_lived.one_time, secret, clock.random_bytes),
+            self._mailing.letters,
+            limiter,
+            settings.server.public_url,
+        )
+        self.routes: list[web.RouteDef] = [
+            *http_auth.routes(self._sign_in, self._log_ins, self.people, self.people),
+            *http_account.routes(self._services()),
+            *http_openid.routes(
+                self._provider(settings, pool, short_lived.authorizations), self.people
+            ),
+        ]
+
+    async def start(self) -> None:
+        """Learn what was revoked lately, and begin to send mails. Raises TryAgain."""
+        now_ms = self._clock.now_ms()
+        for family in await self._families.revoked_since(now_ms - self._revocations.keep_ms):
+            self._revocations.add(family, now_ms)
+        self._mailing.start()
+
+    async def stop(self) -> None:
+        """Finish what goes on in the background."""
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._mailing.stop()
+        self._hasher.close()
+
+    def on_entry(self, entry: LogEntry) -> None:
+        """The cluster log told of a user, a log-in or a token."""
+        if entry.kind == REVOKED:
+            self._revocations.add(entry.subject, self._clock.now_ms())
+        self.principals.changed(entry.subject)
+
+    # -- parts ------------------------------------------------------------------------------
+
+    def _services(self) -> AccountServices:
+        passwords = common_passwords()
+        return AccountServices(
+            accounts=self.people,
+            log_ins=self._log_ins,
+            own=OwnAccount(
+                accounts=self.people,
+                edits=self._edits,
+                links=self._links,
+                sign_in=self._sign_in,
+                mailer=self._mailing.letters,
+                hasher=self._hasher,
+                common_passwords=passwords,
+                now_ms=self._clock.now_ms,
+            ),
+            recovery=Recovery(
+                accounts=self.people,
+                edits=self._edits,
+                links=self._links,
+                sign_in=self._sign_in,
+                mailer=self._mailing.letters,
+                hasher=self._hasher,
+                common_passwords=passwords,
+                now_ms=self._clock.now_ms,
+                in_background=self._in_background,
+            ),
+            second_factors=self._second_factors,
+            sign_in=self._sign_in,
+        )
+
+    def _provider(
+        self, settings: Settings, pool: Pool, authorizations: AuthorizationStore
+    ) -> http_openid.Named | None:
+        openid = settings.openid
+        if not openid.issuer:
+            return None
+        federation = Federation(
+            provider=OpenIdProvider(
+                issuer=openid.issuer,
+                client_id=openid.client_id,
+                client_secret=openid.client_secret,
+            ),
+            authorizations=authorizations,
+            identities=PostgresIdentities(pool),
+            accounts=self.people,
+            sign_in=self._sign_in,
+            audit=self._audit,
+            redirects=openid.redirects,
+            registration=cast(Registration, settings.auth.registration),
+            now_ms=self._clock.now_ms,
+            random_bytes=self._clock.random_bytes,
+        )
+        return http_openid.Named(name=openid.name, issuer=openid.issuer, federation=federation)
+
+    def _in_background(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Future[None]") -> None:
+        self._background.discard(task)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        known = isinstance(error, StreamHubError)
+        log.warning("mail_not_queued", exc_info=None if known else error, error=str(error))
