@@ -95,7 +95,7 @@ class SupervisorLink:
             self._answers = True
         except RayError as error:  # most often it died, and Ray starts it again
             if self._answers:
-                log.warning("supervisor_did_not_answer", error=type(error).__name__)
+                log.warning("supervisor_did_not_answer", error=str(error))
             self._answers = False
             if isinstance(error, ActorDiedError) and not self._was_complete:
                 self._make_again()
