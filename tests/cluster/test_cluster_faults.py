@@ -20,7 +20,7 @@ from support.up import START_WITHIN_S
 
 SIZE: Final = Size(channels=20, senders=50, listeners=300, per_s=0.5)
 QUIET_MESSAGES: Final = 100
-ROUND_S: Final = 170
+ROUND_S: Final = 135
 ROUNDS: Final = max(2, round(float(os.environ.get("SOAK_MINUTES", "0")) * 60 / ROUND_S))
 
 pytestmark = [

@@ -89,8 +89,9 @@ class RayNodes:
 
     def kill_gcs(self) -> None:
         """End the head's tables' server; `restart_gcs` starts it as it was."""
-        self._gcs = _command_of(self._gcs_pid())
-        os.kill(self._gcs_pid(), signal.SIGKILL)
+        pid = self._gcs_pid()
+        self._gcs = _command_of(pid), _environment_of(pid)
+        os.kill(pid, signal.SIGKILL)
 
     def restart_gcs(self) -> None:
         command, environment = self._gcs
@@ -99,7 +100,7 @@ class RayNodes:
 
     def _gcs_pid(self) -> int:
         for pid in self._network.processes(HEAD):
-            command, _ = _command_of(pid)
+            command = _command_of(pid)
             if command and command[0].endswith("gcs_server"):
                 return pid
         raise LookupError("no gcs_server")
@@ -122,9 +123,10 @@ class RayNodes:
         return self._folder / f"{name}.log"
 
 
-def _command_of(pid: int) -> tuple[list[str], dict[str, str]]:
-    """The command line and the environment of a process."""
-    found = Path(f"/proc/{pid}")
-    command = found.joinpath("cmdline").read_bytes().decode().split("\0")[:-1]
-    pairs = found.joinpath("environ").read_bytes().decode().split("\0")[:-1]
-    return command, dict(pair.split("=", 1) for pair in pairs)
+def _command_of(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:-1]
+
+
+def _environment_of(pid: int) -> dict[str, str]:
+    pairs = Path(f"/proc/{pid}/environ").read_text().split("\0")[:-1]
+    return dict(pair.split("=", 1) for pair in pairs)
