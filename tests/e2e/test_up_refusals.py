@@ -7,7 +7,7 @@ from pathlib import Path
 
 from support.up import Up
 
-from streamhub.cluster.cli import NOT_RUNNING
+from streamhub.cluster.operator_commands import NOT_RUNNING
 
 
 def refused(cwd: Path, *arguments: str) -> str:
