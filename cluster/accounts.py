@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from streamhub.cluster.mailing import Clock, Mailing
 from streamhub.config import Secret, Settings
+from streamhub.domain.admin_accounts import AdminAccounts
 from streamhub.domain.cluster import LogEntry
 from streamhub.domain.errors import StreamHubError
 from streamhub.domain.families import REVOKED
@@ -39,7 +40,7 @@ from streamhub.persistence.passwords import Argon2Hasher, common_passwords
 from streamhub.persistence.personal_tokens import PostgresPersonalTokens
 from streamhub.persistence.postgres import Pool
 from streamhub.persistence.second_factors import PostgresSecondFactors
-from streamhub.transport import http_account, http_auth, http_openid
+from streamhub.transport import http_account, http_admin, http_audit, http_auth, http_openid
 from streamhub.transport.http_account import AccountServices
 from streamhub.transport.oidc import OpenIdProvider
 
@@ -133,6 +134,8 @@ class Accounts:
             *http_openid.routes(
                 self._provider(settings, pool, short_lived.authorizations), self.people
             ),
+            *http_admin.routes(self._admin()),
+            *http_audit.routes(self._audit, self._audit),
         ]
 
     async def start(self) -> None:
@@ -184,6 +187,18 @@ class Accounts:
             ),
             second_factors=self._second_factors,
             sign_in=self._sign_in,
+        )
+
+    def _admin(self) -> AdminAccounts:
+        return AdminAccounts(
+            accounts=self.people,
+            edits=self._edits,
+            mailer=self._mailing.letters,
+            links=self._links,
+            hasher=self._hasher,
+            common_passwords=common_passwords(),
+            now_ms=self._clock.now_ms,
+            random_bytes=self._clock.random_bytes,
         )
 
     def _provider(

@@ -25,6 +25,7 @@ AuditKind = Literal[
     "account.handle_changed",
     "password.changed",
     "password.reset",
+    "password.reset_mailed",
     "sign_in.succeeded",
     "sign_in.failed",
     "sign_out",

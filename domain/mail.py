@@ -91,6 +91,10 @@ class MailQueue(Protocol):
         """What is still there, the newest first."""
         ...
 
+    async def find(self, mail_id: str) -> Kept | None:
+        """The mail, while it is still there."""
+        ...
+
     async def forget_before(self, moment_ms: int) -> None:
         """Drop what was queued before."""
         ...

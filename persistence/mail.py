@@ -6,7 +6,7 @@ import msgspec
 
 from streamhub.domain.mail import CLAIM_MS, Kept, Mail, Queued
 from streamhub.domain.sealing import Sealer
-from streamhub.persistence.postgres import Pool
+from streamhub.persistence.postgres import Pool, Record
 
 _PUT: Final = """
     INSERT INTO mails (id, kind, sealed, queued_at, next_try_at) VALUES ($1, $2, $3, $4, $4)
@@ -24,6 +24,7 @@ _PUT_OFF: Final = "UPDATE mails SET next_try_at = $3, problem = $2 WHERE id = $1
 _KEPT: Final = (
     "SELECT id, sealed, tries, problem FROM mails ORDER BY queued_at DESC, id DESC LIMIT $1"
 )
+_FIND: Final = "SELECT id, sealed, tries, problem FROM mails WHERE id = $1"
 _FORGET: Final = "DELETE FROM mails WHERE queued_at < $1"
 
 _decode: Final = msgspec.msgpack.Decoder(Mail).decode
@@ -54,14 +55,18 @@ class PostgresMailQueue:
         await self._pool.execute(_PUT_OFF, mail_id, problem, next_try_at)
 
     async def kept(self, limit: int) -> tuple[Kept, ...]:
-        rows = await self._pool.fetch(_KEPT, limit)
-        return tuple(
-            Kept(mail=self._mail(id, sealed), tries=tries, problem=problem)
-            for id, sealed, tries, problem in rows
-        )
+        return tuple(map(self._kept, await self._pool.fetch(_KEPT, limit)))
+
+    async def find(self, mail_id: str) -> Kept | None:
+        row = await self._pool.fetchrow(_FIND, mail_id)
+        return None if row is None else self._kept(row)
 
     async def forget_before(self, moment_ms: int) -> None:
         await self._pool.execute(_FORGET, moment_ms)
+
+    def _kept(self, row: Record) -> Kept:
+        mail = self._mail(row["id"], row["sealed"])
+        return Kept(mail=mail, tries=row["tries"], problem=row["problem"])
 
     def _mail(self, mail_id: str, sealed: bytes) -> Mail:
         return _decode(self._sealer.unseal(sealed, mail_id))

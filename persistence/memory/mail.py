@@ -44,9 +44,15 @@ class InMemoryMailQueue:
 
     async def kept(self, limit: int) -> tuple[Kept, ...]:
         rows = sorted(self._rows.values(), key=lambda row: (row.mail.queued_at, row.mail.id))
-        return tuple(
-            Kept(mail=row.mail, tries=row.tries, problem=row.problem) for row in rows[::-1][:limit]
-        )
+        return tuple(map(_kept, rows[::-1][:limit]))
+
+    async def find(self, mail_id: str) -> Kept | None:
+        row = self._rows.get(mail_id)
+        return None if row is None else _kept(row)
 
     async def forget_before(self, moment_ms: int) -> None:
         self._rows = {id: row for id, row in self._rows.items() if row.mail.queued_at >= moment_ms}
+
+
+def _kept(row: _Row) -> Kept:
+    return Kept(mail=row.mail, tries=row.tries, problem=row.problem)

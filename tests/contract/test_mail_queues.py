@@ -104,6 +104,15 @@ async def test_the_newest_are_shown_first_and_the_old_are_forgotten(queue: MailQ
     assert [kept.mail for kept in await queue.kept(10)] == [new]
 
 
+async def test_a_mail_is_found_while_it_is_kept(queue: MailQueue) -> None:
+    await queue.put(one := mail())
+    found = await queue.find(one.id)
+    assert found is not None
+    assert (found.mail, found.tries, found.problem) == (one, 0, "")
+    await queue.sent(one.id)
+    assert await queue.find(one.id) is None
+
+
 async def test_the_database_holds_neither_address_nor_code(pool: Pool) -> None:
     queue: MailQueue = PostgresMailQueue(pool, Sealer(SECRET, "mail", secrets.token_bytes))
     await queue.put(one := mail())
