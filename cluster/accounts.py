@@ -169,6 +169,7 @@ class Accounts:
                 edits=self._edits,
                 links=self._links,
                 sign_in=self._sign_in,
+                second_factors=self._second_factors,
                 mailer=self._mailing.letters,
                 hasher=self._hasher,
                 common_passwords=passwords,

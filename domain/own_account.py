@@ -25,6 +25,7 @@ from streamhub.domain.mail import Mailer, MailKind
 from streamhub.domain.mailed_links import MailedLinks, wrong_or_used
 from streamhub.domain.origin import Origin
 from streamhub.domain.passwords import PasswordHasher, check_password
+from streamhub.domain.second_factors import SecondFactors
 from streamhub.domain.sign_in import SignIn
 
 _LOCALE: Final = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")  # of BCP 47
@@ -55,6 +56,7 @@ class OwnAccount:
         edits: AccountEdits,
         links: MailedLinks,
         sign_in: SignIn,
+        second_factors: SecondFactors,
         mailer: Mailer,
         hasher: PasswordHasher,
         common_passwords: Container[str],
@@ -64,6 +66,7 @@ class OwnAccount:
         self._edits = edits
         self._links = links
         self._sign_in = sign_in
+        self._second_factors = second_factors
         self._mailer = mailer
         self._hasher = hasher
         self._common = common_passwords
@@ -101,7 +104,9 @@ class OwnAccount:
         """
         await self._sign_in.prove(account, current, origin)
         own = (account.handle, (account.email or "").lower())
-        password_hash = await self._hasher.hash(check_password(new, own, self._common))
+        alone = not await self._second_factors.is_on(account.id)
+        password = check_password(new, own, self._common, alone=alone)
+        password_hash = await self._hasher.hash(password)
         now_ms = self._now_ms()
         event = origin.event("password.changed", now_ms, actor=account.id, target=account.id)
         sign_out = SignOut(now_ms=now_ms, keep=family)

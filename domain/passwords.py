@@ -11,6 +11,9 @@ from typing import Final, NamedTuple, Protocol
 from streamhub.domain.errors import Refused
 
 MIN_LENGTH: Final = 12
+MIN_LENGTH_OF_TWO: Final = 8
+"""Of a password beside a second factor."""
+
 MAX_LENGTH: Final = 1024
 """Far above what anybody types; never cut, only refused."""
 
@@ -53,15 +56,18 @@ def presented(password: str) -> str | None:
     return None if len(password) > MAX_LENGTH or _NO_TEXT.search(password) else password
 
 
-def check_password(password: str, own: tuple[str, ...], common: Container[str]) -> str:
-    """The password as it is hashed, if it may be chosen.
+def check_password(
+    password: str, own: tuple[str, ...], common: Container[str], *, alone: bool = True
+) -> str:
+    """The password as it is hashed, if it may be chosen; `alone`: there is no second factor.
 
     `own` are the account's other words (handle, e-mail address), `common` the passwords everybody
     tries, both in lower case. Lengths count code points. Raises Refused.
     """
     password = unicodedata.normalize("NFKC", password)
-    if len(password) < MIN_LENGTH:
-        raise _refused(f"must have at least {MIN_LENGTH} characters")
+    least = MIN_LENGTH if alone else MIN_LENGTH_OF_TWO
+    if len(password) < least:
+        raise _refused(f"must have at least {least} characters")
     if len(password) > MAX_LENGTH:
         raise _refused(f"must have at most {MAX_LENGTH} characters")
     if _NO_TEXT.search(password):

@@ -33,6 +33,7 @@ from streamhub.domain.families import FamilyId
 from streamhub.domain.log_ins import LogIns
 from streamhub.domain.one_time import Purpose
 from streamhub.domain.own_account import OwnAccount, Profile
+from streamhub.domain.passwords import MIN_LENGTH
 from streamhub.domain.principals import Principal
 from streamhub.domain.recovery import Recovery
 from streamhub.domain.second_factors import SecondFactors
@@ -233,15 +234,22 @@ class _SecondFactor:
         return _secret(json_response(bodies.RecoveryCodes(codes=codes)))
 
     async def remove(self, request: web.Request) -> web.Response:
-        principal, _ = await self._proven(request)
+        principal, _ = await self._proven(request, alone=True)
         await self._factors.remove(principal.user, origin_of(request))
         return web.Response(status=204)
 
-    async def _proven(self, request: web.Request) -> tuple[Principal, Account]:
-        """Who asks, once they have shown that they know the password."""
+    async def _proven(
+        self, request: web.Request, *, alone: bool = False
+    ) -> tuple[Principal, Account]:
+        """Who asks, once they have shown that they know the password; `alone`: it must be long
+        enough to be all there is. Raises Refused: unauthenticated, conflict."""
         principal, account = await acting(self._services.accounts, request, "account.second_factor")
         body = await read_body(request, bodies.Proof)
         await self._services.sign_in.prove(account, body.current_password, origin_of(request))
+        password = body.current_password
+        if alone and password is not None and len(password) < MIN_LENGTH:
+            detail = f"choose a password of at least {MIN_LENGTH} characters first"
+            raise Refused("conflict", detail, field="password")
         return principal, account
 
 

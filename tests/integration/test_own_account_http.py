@@ -293,6 +293,18 @@ async def test_a_second_factor_goes_with_the_password_only(site: AccountSite) ->
     assert (await site.recorded(ann.id)).count("second_factor.disabled") == 1
 
 
+async def test_beside_a_second_factor_a_shorter_password_will_do(site: AccountSite) -> None:
+    ann = await site.person()
+    change = {"password": "kT9 wq2z", "current_password": PASSWORD}
+    refused = await ann.call("POST", "/v1/me/password", change)
+    assert (refused.status, (await refused.json())["field"]) == (400, "password")
+    _, codes = await turned_on(ann)
+    assert (await ann.call("POST", "/v1/me/password", change)).status == 204
+    removed = await ann.post("/v1/me/second-factor/remove", current_password="kT9 wq2z")
+    assert (removed.status, (await removed.json())["field"]) == (409, "password")
+    assert (await log_in(site, ann.handle, "kT9 wq2z", code=codes[0])).status == 200
+
+
 async def test_new_recovery_codes_take_the_place_of_the_old(site: AccountSite) -> None:
     ann = await site.person()
     _, old = await turned_on(ann)
