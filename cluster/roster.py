@@ -22,6 +22,9 @@ from streamhub.domain.ids import HostId
 START_TIMEOUT_S: Final = 60.0
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
+_FIRST_RETURN_S: Final = 10.0
+_LONGEST_RETURN_S: Final = 300.0
+_FORGET_EVICTIONS_S: Final = 900.0
 _LATELY_S: Final = 2.5  # two pings are due within it
 _SILENT: Final = HostReport(ready=False)
 
@@ -45,15 +48,18 @@ class _Watched:
 
 @dataclass(slots=True)
 class _Pacing:
-    """Pauses of a node whose hosts end before they ever served."""
+    """Pauses of a node whose hosts end before they ever served, or are evicted again and again."""
 
     pause_s: float = 0.0
     until: float = float("-inf")
+    since: float = float("-inf")
 
 
 class Roster:
     """The hosts that are watched. A host that died while it served is replaced at once; hosts that
-    fail to start are tried again with pauses that double from 0.5 s to 30 s."""
+    fail to start are tried again with pauses that double from 0.5 s to 30 s. A host that was
+    evicted is replaced at once; as long as its successors are evicted too, as while a wire between
+    two machines is cut, with pauses that double from 10 s to 5 minutes."""
 
     def __init__(
         self,
@@ -67,6 +73,7 @@ class Roster:
         self._start_timeout_s = start_timeout_s
         self._watched: dict[HostId, _Watched] = {}
         self._pacing: dict[str, _Pacing] = {}
+        self._returns: dict[str, _Pacing] = {}
 
     # -- what happened ----------------------------------------------------------------------
 
@@ -100,6 +107,14 @@ class Roster:
             pacing.until = now + pacing.pause_s
         return watched.entry
 
+    def evicted(self, node: str, now: float) -> None:
+        """A host of this node had to go, since it could not reach others."""
+        pacing = self._returns.setdefault(node, _Pacing())
+        again = now - pacing.since < _FORGET_EVICTIONS_S
+        longer_s = min(max(2 * pacing.pause_s, _FIRST_RETURN_S), _LONGEST_RETURN_S)
+        pacing.pause_s = longer_s if again else 0.0
+        pacing.until, pacing.since = now + pacing.pause_s, now
+
     def forgive(self, seconds: float) -> None:
         """The watcher itself was away for so long: nobody could answer it."""
         for watched in self._watched.values():
@@ -117,7 +132,7 @@ class Roster:
         return tuple(
             node
             for node in aim.nodes
-            if (pacing := self._pacing.get(node)) is None or now >= pacing.until
+            if not self._pauses(node, now)
             for _ in range(aim.hosts_per_node - self._staying(node, aim))
         )
 
@@ -163,6 +178,10 @@ class Roster:
             return ""
         late = now - watched.drains_since >= self._drain_timeout_s
         return "it did not finish draining in time" if late else ""
+
+    def _pauses(self, node: str, now: float) -> bool:
+        pacings = (self._pacing.get(node), self._returns.get(node))
+        return any(pacing is not None and now < pacing.until for pacing in pacings)
 
     def _staying(self, node: str, aim: Aim) -> int:
         return sum(

@@ -202,6 +202,8 @@ class Supervisor:
     def _evict(self, now: float) -> None:
         reports = {h: r for h, r in self._roster.lately(now).items() if self._view.host(h)}
         if host := self._evictions.decide(now, self._view.version, reports):
+            if entry := self._view.host(host):
+                self._roster.evicted(entry.node, now)
             self._watch.lose(host, "links between it and others cannot be made", stuck=True)
 
     def _take_over(self, theirs: View) -> None:

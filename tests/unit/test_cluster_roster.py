@@ -168,3 +168,17 @@ def test_lately_are_live_hosts_that_answered_the_last_pings() -> None:
     assert some.lately(4.0) == {B: report}
     some.drain(B, 4.0)
     assert some.lately(4.0) == {}
+
+
+def test_a_node_whose_hosts_are_evicted_again_and_again_gets_new_ones_ever_later() -> None:
+    some, now = roster(), 0.0
+    for wait_s in (0.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0):
+        some.evicted("n", now)
+        if wait_s:
+            assert set(some.vacancies(aim("n", "m"), now + wait_s - 0.1)) == {"m"}
+        now += wait_s
+        assert "n" in some.vacancies(aim("n", "m"), now)
+        now += 13.0
+    now += 1000.0
+    some.evicted("n", now)
+    assert "n" in some.vacancies(aim("n"), now)

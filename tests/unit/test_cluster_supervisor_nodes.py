@@ -217,6 +217,8 @@ async def test_halves_that_cannot_link_lose_one_host_at_a_time() -> None:
     assert len(house.fleet.killed) == 1
     await house.seconds(6)
     assert len(house.fleet.killed) == 2
+    assert len(await house.ids()) == 3
+    await house.seconds(11)  # a node that loses one after the other gets new ones later
     assert len(await house.ids()) == 4
 
 
