@@ -9,7 +9,9 @@ from typing import Final
 import structlog
 from aiohttp import web
 
+from streamhub.cluster.clock import SystemClock
 from streamhub.cluster.drain import Drain, finished, shares_port
+from streamhub.cluster.mailing import mailbox
 from streamhub.cluster.plan import Plan, needed
 from streamhub.cluster.private_site import Siblings, guard_private_site, report_route
 from streamhub.cluster.stores import Stores
@@ -18,6 +20,7 @@ from streamhub.domain.cluster import HostEntry, HostReport, View
 from streamhub.domain.ids import HostId
 from streamhub.transport.health import create_admin_app
 from streamhub.transport.link_tls import LinkTls
+from streamhub.transport.mailbox import routes as mailbox_routes
 from streamhub.transport.site import Site, listen_socket, run_site
 
 log = structlog.get_logger(__name__)
@@ -98,7 +101,10 @@ class Host:
             if entry.state == "draining":
                 self._drain(wired, view)
             elif not self._doors:
-                await self._open_doors(wired, create_admin_app(wired.checks, node_metrics))
+                admin = create_admin_app(wired.checks, node_metrics)
+                kept = mailbox(settings, stores.pool, needed(settings.auth.secret), SystemClock())
+                admin.add_routes(mailbox_routes(kept))
+                await self._open_doors(wired, admin)
 
         await wired.start()
         self._wired = wired

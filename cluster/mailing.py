@@ -6,6 +6,7 @@ from typing import Protocol
 import structlog
 
 from streamhub.config import Secret, Settings
+from streamhub.domain.mail import MailQueue
 from streamhub.domain.sealing import Sealer
 from streamhub.persistence.mail import PostgresMailQueue
 from streamhub.persistence.postgres import Pool
@@ -27,6 +28,11 @@ class Clock(Protocol):
 def mail_queue(pool: Pool, auth_secret: Secret, clock: Clock) -> PostgresMailQueue:
     """The queue, as everything that has the secret reads it."""
     return PostgresMailQueue(pool, Sealer(auth_secret, SEALED_FOR, clock.random_bytes))
+
+
+def mailbox(settings: Settings, pool: Pool, auth_secret: Secret, clock: Clock) -> MailQueue | None:
+    """The queue as the mailbox that developers look into; None where a mail server is set."""
+    return None if settings.mail.url else mail_queue(pool, auth_secret, clock)
 
 
 class Mailing:

@@ -1,0 +1,1 @@
+"""Templates of the pages on the admin port."""
