@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formataddr, parseaddr
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -145,6 +146,11 @@ def _origins(text: str) -> tuple[str, ...]:
     return tuple(_origin(item.strip()) for item in text.split(",") if item.strip())
 
 
+def _networks(text: str) -> tuple[str, ...]:
+    networks = (item.strip() for item in text.split(","))
+    return tuple(str(ip_network(network)) for network in networks if network)
+
+
 def _any_secret(text: str) -> Secret:
     return Secret(text)
 
@@ -221,6 +227,12 @@ ORIGIN: Final = Rule("an origin like https://chat.example.com, without a path", 
 ORIGINS: Final = Rule(
     "origins like https://chat.example.com exactly as browsers send them, separated by commas",
     _origins,
+    is_list=True,
+)
+NETWORKS: Final = Rule(
+    "addresses or networks like 10.0.0.7, 10.0.0.0/8 (no bits set behind the prefix) or fd00::/8,"
+    " separated by commas",
+    _networks,
     is_list=True,
 )
 DATABASE_URL: Final = secret_url(

@@ -98,7 +98,14 @@ class EdgeSettings:
     allowed_origins: tuple[str, ...] = setting(
         (),
         rules.ORIGINS,
-        "Origins, besides the server's own, whose pages may open sockets; compared exactly.",
+        "Origins, besides the server's own, whose pages may open sockets and use the API (CORS);"
+        " compared exactly.",
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        (),
+        rules.NETWORKS,
+        "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: the client's address is"
+        " the last that is none of theirs. Empty: nobody is believed.",
     )
     max_frame_bytes: int = setting(
         1 << 20, rules.whole(1024, 16 << 20), "Largest WebSocket message, in bytes."

@@ -11,13 +11,10 @@ from streamhub import __version__
 from streamhub.config import EdgeSettings
 from streamhub.protocol.frames import API
 from streamhub.telemetry import Metrics
-from streamhub.transport.middleware import (
-    explained,
-    finish_headers,
-    identified,
-    limited,
-    observed,
-)
+from streamhub.transport.cors import Cors
+from streamhub.transport.headers import protect
+from streamhub.transport.middleware import explained, identified, limited, observed
+from streamhub.transport.proxies import PROXIES, Proxies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +33,21 @@ PARTS: Final = web.AppKey("parts", Parts)
 
 def create_app(parts: Parts) -> web.Application:
     """The application of the public port, not started yet."""
+    edge = parts.edge
+    cors = Cors(edge.allowed_origins)
     app = web.Application(
-        middlewares=(identified, observed(parts.metrics), explained, limited),
-        client_max_size=parts.edge.max_body_bytes,
+        middlewares=(
+            identified,
+            observed(parts.metrics),
+            explained,
+            cors.preflights(),
+            limited,
+        ),
+        client_max_size=edge.max_body_bytes,
     )
     app[PARTS] = parts
-    app.on_response_prepare.append(finish_headers)
+    app[PROXIES] = Proxies(edge.trusted_proxies)
+    app.on_response_prepare.extend((protect, cors.mark))
     app.router.add_get("/v1/server", describe_server)
     app.add_routes(parts.routes)
     return app

@@ -15,6 +15,7 @@ from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 
 from streamhub.domain.errors import Refused
 from streamhub.transport.client_frames import ClientFrames
+from streamhub.transport.headers import ALWAYS
 from streamhub.transport.middleware import REQUEST_ID_HEADER, new_request_id
 from streamhub.transport.problems import problem_of, problem_response
 
@@ -159,6 +160,7 @@ def _refusal(fault: Exception) -> web.Response:
     request_id = new_request_id()
     answer = problem_response(problem_of(fault, request_id))
     response = _Anonymous(body=answer.body, status=answer.status, headers=answer.headers)
+    response.headers.update(ALWAYS)
     response.headers[REQUEST_ID_HEADER] = request_id
     response.force_close()
     return response

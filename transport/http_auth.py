@@ -25,6 +25,7 @@ from streamhub.protocol.accounts import (
 from streamhub.protocol.frames import UserObject
 from streamhub.transport.bodies import json_response, read_body, read_command
 from streamhub.transport.middleware import REQUEST_ID
+from streamhub.transport.proxies import remote_of
 
 PRINCIPALS: Final = web.AppKey("principals", Principals)
 
@@ -38,7 +39,7 @@ async def authorize(request: web.Request, operation: str) -> Principal:
     The application must have PRINCIPALS. Raises Refused: unauthenticated, token_expired, forbidden,
     suspended; TryAgain("unavailable").
     """
-    principal = await request.app[PRINCIPALS].principal(bearer_of(request), _address_of(request))
+    principal = await request.app[PRINCIPALS].principal(bearer_of(request), remote_of(request))
     check_right(principal.standing, operation)
     return principal
 
@@ -157,11 +158,7 @@ def own_account(account: Account) -> AccountObject:
 def origin_of(request: web.Request) -> Origin:
     """Where the request came from."""
     return Origin(
-        address=_address_of(request),
+        address=remote_of(request),
         client=request.headers.get(hdrs.USER_AGENT, ""),
         request_id=request.get(REQUEST_ID),
     )
-
-
-def _address_of(request: web.Request) -> str:
-    return request.remote or "local"

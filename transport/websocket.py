@@ -15,6 +15,7 @@ from streamhub.protocol.codec import CODECS
 from streamhub.telemetry import Metrics
 from streamhub.transport.client_socket import ClientSocket
 from streamhub.transport.lobby import Lobby
+from streamhub.transport.proxies import remote_of
 from streamhub.transport.upgraded import UpgradedResponse
 
 log = structlog.get_logger()
@@ -64,7 +65,7 @@ class Sockets:
         self._check_origin(request)
         if self._closed or self._leaving_in_s() == 0.0:
             raise TryAgain("unavailable", "this host is draining", retry_after_ms=1000)
-        address = request.remote or ""
+        address = remote_of(request)
         if self._waiting[address] >= self._per_address:
             detail = "too many sockets of your address are waiting for auth"
             raise TryAgain("rate_limited", detail, retry_after_ms=1000)
