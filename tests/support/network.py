@@ -23,6 +23,7 @@ from support.slow_link import Weather
 from support.up import wait_for
 
 _PREFIX: Final = "shnet"
+_COUNT: Final = itertools.count()
 _NAMESPACES: Final = Path("/run/netns")
 _FIRST_CUT: Final = 1000
 """Preference of the hub's rule for the first cut; the main table is looked at much later."""
@@ -65,7 +66,7 @@ class Network:
 
     def __init__(self) -> None:
         _remove_leftovers()
-        self._tag = f"{_PREFIX}{os.getpid()}"
+        self._tag = f"{_PREFIX}{os.getpid()}x{next(_COUNT)}"  # an interface's name has 15 bytes
         self._hub = f"{self._tag}hub"
         self._wire = self._tag
         self._subnet = _free_subnet()
