@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from streamhub import __version__
+from streamhub.cluster.cli_accounts import ACCOUNT_COMMANDS
 from streamhub.cluster.operator_commands import COMMANDS
 from streamhub.config import Settings, SettingsError, describe, load_settings, reference
 
@@ -57,9 +58,11 @@ def up(**flags: Any) -> None:
     from streamhub.cluster.up import run_up
     from streamhub.telemetry import configure_logging
     from streamhub.transport.link_tls import LinkTls
+    from streamhub.transport.public_tls import PublicTls
 
     settings = _settings(flags)
     LinkTls.of(settings.cluster)  # before anything is started: its hosts would only find out
+    PublicTls.of(settings.server)
     on_terminal = sys.stderr.isatty()
     json_logs = not on_terminal if settings.logging.json is None else settings.logging.json
     configure_logging(json_logs, settings.logging.level)
@@ -95,7 +98,7 @@ def config(as_reference: bool) -> None:
     click.echo(reference() if as_reference else describe(_settings({})), nl=False)
 
 
-for command in COMMANDS:
+for command in (*COMMANDS, *ACCOUNT_COMMANDS):
     cli.add_command(command)
 
 

@@ -59,10 +59,11 @@ def hosts_per_node(settings: Settings) -> int:
     return settings.server.hosts or len(os.sched_getaffinity(0))
 
 
-def url_of(host: str, port: int) -> str:
+def url_of(host: str, port: int, *, tls: bool = False) -> str:
     """Where a server that listens on `host` is reached from this machine."""
     if host == "0.0.0.0":  # noqa: S104 - not bound here, only looked at
         host = "127.0.0.1"
     elif host == "::":
         host = "::1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if tls else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

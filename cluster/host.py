@@ -21,6 +21,7 @@ from streamhub.domain.ids import HostId
 from streamhub.transport.health import create_admin_app
 from streamhub.transport.link_tls import LinkTls
 from streamhub.transport.mailbox import routes as mailbox_routes
+from streamhub.transport.public_tls import PublicTls
 from streamhub.transport.site import Site, listen_socket, run_site
 
 log = structlog.get_logger(__name__)
@@ -52,6 +53,7 @@ class Host:
         self._leaving: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
+        self._public_tls: PublicTls | None = None
         self._address = ""
 
     @property
@@ -72,6 +74,7 @@ class Host:
         """
         settings = self._plan.settings
         tls = LinkTls.of(settings.cluster)
+        self._public_tls = PublicTls.of(settings.server)
         stores = await Stores.open(settings, f"streamhub {self.id}")
         self._closing.push_async_callback(stores.close)
         epoch = await stores.cluster.epoch()
@@ -129,7 +132,9 @@ class Host:
     async def _open_doors(self, wired: Wired, admin: web.Application) -> None:
         server = self._plan.settings.server
         self._doors = [
-            await self._serve(wired.public, server.host, server.port, shared=True),
+            await self._serve(
+                wired.public, server.host, server.port, shared=True, tls=self._public_tls
+            ),
             await self._serve(admin, server.admin_host, server.admin_port, shared=True),
         ]
         log.info("host_takes_traffic", port=server.port, admin_port=server.admin_port)
@@ -141,7 +146,7 @@ class Host:
         port: int,
         *,
         shared: bool,
-        tls: LinkTls | None = None,
+        tls: LinkTls | PublicTls | None = None,
     ) -> Site:
         return await run_site(
             app,

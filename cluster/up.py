@@ -149,7 +149,7 @@ class _Service:
         from streamhub.cluster.ray_supervisor import SupervisorLink
 
         server = settings.server
-        self.url = url_of(server.host, server.port)
+        self.url = url_of(server.host, server.port, tls=server.tls_cert is not None)
         self.admin_url = url_of(server.admin_host, server.admin_port)
         self.admin = admin
         self._shutdown_timeout_s = server.shutdown_timeout_s

@@ -174,6 +174,12 @@ def _check_together(settings: Settings) -> None:
             f"{' and '.join(missing)} must be set too: links between hosts are encrypted with all"
             f" of {', '.join(tls)}, or with none"
         )
+    if (server.tls_cert is None) != (server.tls_key is None):
+        missing_one = "STREAMHUB_TLS_KEY" if server.tls_key is None else "STREAMHUB_TLS_CERT"
+        raise SettingsError(
+            f"{missing_one} must be set too: the public port speaks TLS with both of"
+            " STREAMHUB_TLS_CERT, STREAMHUB_TLS_KEY, or with none"
+        )
     if server.port and server.port == server.admin_port:
         raise SettingsError(
             "STREAMHUB_ADMIN_PORT must be another port than STREAMHUB_PORT,"

@@ -47,6 +47,15 @@ class ServerSettings:
         "Origin under which clients reach the public port, for links. Empty: made from the"
         " address and the port.",
     )
+    tls_cert: Path | None = setting(
+        None,
+        rules.FILE,
+        "PEM file of the certificate of the public port, with those between it and its authority."
+        " With tls_key, that port speaks TLS and nothing else. Changed files are read again.",
+    )
+    tls_key: Path | None = setting(
+        None, rules.FILE, "PEM file of that certificate's key, without a password."
+    )
     shutdown_timeout_s: float = setting(
         20.0,
         rules.seconds(0, 3600),

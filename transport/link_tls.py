@@ -6,14 +6,14 @@ on use them.
 """
 
 import ssl
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 import aiohttp
 import structlog
 
-from streamhub.config import ClusterSettings, SettingsError
+from streamhub.config import ClusterSettings
+from streamhub.transport.tls_files import TlsFiles, load_pair, unfit
 
 log = structlog.get_logger(__name__)
 
@@ -31,10 +31,9 @@ class LinkTls:
     """The certificates of one host. Raises SettingsError for files that will not do."""
 
     def __init__(self, cert: Path, key: Path, ca: Path) -> None:
-        self._files = {_CERT: cert, _KEY: key, _CA: ca}
-        self._stamp = self._look()
-        self._contexts = self._load()
-        self.server: Final = self._contexts.server
+        self._cert, self._key, self._ca = cert, key, ca
+        self._contexts = TlsFiles("link", {_CERT: cert, _KEY: key, _CA: ca}, self._load)
+        self.server: Final = self._contexts.current.server
         """For a site that listens; it keeps up with the files by itself."""
 
     @classmethod
@@ -46,7 +45,7 @@ class LinkTls:
     @property
     def client(self) -> ssl.SSLContext:
         """For a connection that is made now."""
-        return self._current().client
+        return self._contexts.current.client
 
     def explain(self, error: Exception) -> str:
         """Why a connection failed, in words of who set the certificates up."""
@@ -60,28 +59,6 @@ class LinkTls:
 
     # -- private ----------------------------------------------------------------------------
 
-    def _current(self) -> _Contexts:
-        try:
-            stamp = self._look()
-            if stamp != self._stamp:
-                self._stamp = stamp  # also of files that will not do: say so once
-                self._contexts = self._load()
-                log.info("link.certificates_read_again")
-        except SettingsError as error:
-            log.warning("link.certificates_kept", error=str(error))
-        return self._contexts
-
-    def _look(self) -> Mapping[str, tuple[int, ...]]:
-        """What changes when a file does."""
-        stamp = {}
-        for variable, path in self._files.items():
-            try:
-                found = path.stat()
-            except OSError as error:
-                raise SettingsError(f"{variable}: cannot read {path}: {error.strerror}") from error
-            stamp[variable] = (found.st_mtime_ns, found.st_size, found.st_ino)
-        return stamp
-
     def _load(self) -> _Contexts:
         server = self._context(ssl.PROTOCOL_TLS_SERVER)
         server.sslobject_class = _Accepted
@@ -93,21 +70,16 @@ class LinkTls:
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.check_hostname = False
         context.verify_mode = ssl.CERT_REQUIRED
-        cert, key, ca = self._files.values()
         try:
-            context.load_verify_locations(ca)
+            context.load_verify_locations(self._ca)
         except (OSError, ValueError) as error:
-            raise SettingsError(_unfit(_CA, ca, "certificates in PEM", error)) from error
-        try:
-            context.load_cert_chain(cert, key, password="")
-        except (OSError, ValueError) as error:
-            wants = f"a certificate in PEM, and {_KEY} ({key}) its key, without a password"
-            raise SettingsError(_unfit(_CERT, cert, wants, error)) from error
+            raise unfit(_CA, self._ca, "certificates in PEM", error) from error
+        load_pair(context, (_CERT, self._cert), (_KEY, self._key))
         return context
 
     def _use_current(self, connection: ssl.SSLObject, _name: str, used: ssl.SSLContext) -> None:
         """Called for each connection that comes in, before a certificate is shown."""
-        current = self._current().server
+        current = self._contexts.current.server
         if current is not used:
             connection.context = current
 
@@ -134,7 +106,3 @@ def _said(error: Exception) -> Any:
     if reason in ("HTTP_REQUEST", "WRONG_VERSION_NUMBER"):
         return f"the caller does not speak TLS; is {_CERT} set there?"
     return str(error)
-
-
-def _unfit(variable: str, path: Path, wants: str, error: Exception) -> str:
-    return f"{variable} ({path}) must hold {wants}: {error}"

@@ -121,7 +121,8 @@ async def run_site(
     A connection that has not sent a whole request head within `keepalive_timeout_s` of being
     opened, or of the last answer, is closed, however busily it drips. A handler whose client is
     gone is cancelled: what must outlive its request belongs to an actor. A request whose body comes
-    at less than 1 KiB/s for `slow_body_s` is cut. With `tls`, nothing else is spoken.
+    at less than 1 KiB/s for `slow_body_s` is cut. With `tls`, nothing else is spoken,
+    and its handshake takes at most `keepalive_timeout_s` of its own.
     """
     farewell = _Farewell()
     app.on_response_prepare.append(farewell)
@@ -141,5 +142,11 @@ async def run_site(
         "max_headers": MAX_HEADERS,
     }
     make_connection = partial(Connection, manager, loop=loop, **options)
-    server = await loop.create_server(make_connection, sock=sock, backlog=BACKLOG, ssl=tls)
+    server = await loop.create_server(
+        make_connection,
+        sock=sock,
+        backlog=BACKLOG,
+        ssl=tls,
+        ssl_handshake_timeout=keepalive_timeout_s if tls else None,
+    )
     return Site(runner, server, sock, farewell)

@@ -102,6 +102,7 @@ def test_what_is_configured_stays(tmp_path: Path, ports: Ports) -> None:
 )
 def test_urls_lead_to_the_server_from_this_machine(host: str, url: str) -> None:
     assert url_of(host, 80) == url
+    assert url_of(host, 80, tls=True) == url.replace("http", "https")
 
 
 def test_rays_sockets_fit_however_deep_the_folder_is(tmp_path: Path) -> None:
