@@ -9,7 +9,6 @@ from typing import Any, Final
 import click
 
 from streamhub import __version__
-from streamhub.cluster.cli_accounts import ACCOUNT_COMMANDS
 from streamhub.cluster.operator_commands import COMMANDS
 from streamhub.config import Settings, SettingsError, describe, load_settings, reference
 
@@ -98,7 +97,7 @@ def config(as_reference: bool) -> None:
     click.echo(reference() if as_reference else describe(_settings({})), nl=False)
 
 
-for command in (*COMMANDS, *ACCOUNT_COMMANDS):
+for command in COMMANDS:
     cli.add_command(command)
 
 
