@@ -10,7 +10,7 @@ from streamhub.domain.cluster import ClusterStore, View
 from streamhub.domain.wishes import LastSign, Wishes, WishStore
 from streamhub.persistence.cluster import PostgresClusterStore
 from streamhub.persistence.embedded.postgres import kept_url
-from streamhub.persistence.postgres import StoreRefused, open_pool
+from streamhub.persistence.postgres import Pool, StoreRefused, open_pool
 from streamhub.persistence.wishes import PostgresWishStore
 
 ALIVE_WITHIN_S: Final = 10.0
@@ -56,17 +56,23 @@ def database_of(settings: Settings) -> str | None:
 
 def secret_of(settings: Settings) -> Secret | None:
     """The cluster's secret, where it is set or kept; None without."""
-    if settings.cluster.secret is not None:
-        return settings.cluster.secret
-    try:
-        return Secret((settings.server.data / "cluster-secret").read_text())
-    except FileNotFoundError:
-        return None
+    return settings.cluster.secret or _kept(settings, "cluster-secret")
+
+
+def auth_secret_of(settings: Settings) -> Secret:
+    """The secret of tokens and mails, set or kept. Raises NotDone without."""
+    secret = settings.auth.secret or _kept(settings, "auth-secret")
+    if secret is None:
+        raise NotDone(
+            f"STREAMHUB_AUTH_SECRET is not set, and none is kept in {settings.server.data}. Name"
+            " the folder with --data, or set that variable as for the cluster"
+        )
+    return secret
 
 
 @asynccontextmanager
-async def reach(settings: Settings) -> AsyncIterator[Stores]:
-    """The stores of the cluster of these settings.
+async def connected(settings: Settings) -> AsyncIterator[Pool]:
+    """Connections to the cluster's PostgreSQL.
 
     Raises NotDone where there is none, TryAgain when it is away, StoreMisconfigured.
     """
@@ -80,10 +86,24 @@ async def reach(settings: Settings) -> AsyncIterator[Stores]:
         url, size=2, application_name="streamhub operator", start_timeout_s=_CONNECT_WITHIN_S
     )
     try:
-        yield Stores(PostgresClusterStore(pool), PostgresWishStore(pool))
+        yield pool
     except StoreRefused as error:
         raise NotDone(
             f"{error}. Is the schema up to date? See `streamhub migrate --plan`"
         ) from error
     finally:
         await pool.close()
+
+
+@asynccontextmanager
+async def reach(settings: Settings) -> AsyncIterator[Stores]:
+    """The stores of the cluster of these settings. Raises like `connected`."""
+    async with connected(settings) as pool:
+        yield Stores(PostgresClusterStore(pool), PostgresWishStore(pool))
+
+
+def _kept(settings: Settings, name: str) -> Secret | None:
+    try:
+        return Secret((settings.server.data / name).read_text())
+    except FileNotFoundError:
+        return None

@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from streamhub import __version__
+from streamhub.cluster.cli_accounts import ACCOUNT_COMMANDS
 from streamhub.cluster.operator_commands import COMMANDS
 from streamhub.config import Settings, SettingsError, describe, load_settings, reference
 
@@ -97,7 +98,7 @@ def config(as_reference: bool) -> None:
     click.echo(reference() if as_reference else describe(_settings({})), nl=False)
 
 
-for command in COMMANDS:
+for command in (*COMMANDS, *ACCOUNT_COMMANDS):
     cli.add_command(command)
 
 

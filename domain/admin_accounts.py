@@ -185,24 +185,24 @@ class AdminAccounts:
         request = self._links.request()
         await self._links.mail("password_reset", account, account.email, request)
 
-    async def set_password(self, user: str, password: str | None, origin: Origin) -> str:
-        """For operators: the new password, made up if none is given; everybody is signed out.
+    def made_up_password(self) -> str:
+        """One that nobody guesses."""
+        return base64.urlsafe_b64encode(self._random_bytes(_PASSWORD_BYTES)).decode()
+
+    async def set_password(self, user: str, password: str, origin: Origin) -> None:
+        """For operators; everybody is signed out, and the owner is told.
 
         Raises Refused: bad_request, not_found, conflict; TryAgain("overloaded").
         """
         account = await self._known(user)
         if account.kind == "bot":
             raise Refused("conflict", "a bot has no password: it acts by tokens")
-        if password is None:
-            made = self._random_bytes(_PASSWORD_BYTES)
-            password = base64.urlsafe_b64encode(made).decode()
         password_hash = await self._hashed(password, account.handle, account.email)
         event = self._event(None, origin, "password.reset", account)
         sign_out = SignOut(now_ms=event.at)
         edit = AccountEdit(password_hash=password_hash)
         await self._edits.edit(account.id, edit, [event], sign_out, _manageable(None))
         await self._tell(account, "password_changed")
-        return password
 
     async def revoke_sessions(self, by: Standing | None, user: str, origin: Origin) -> None:
         """Sign it out everywhere. Its personal access tokens stay."""

@@ -56,7 +56,7 @@ class _Area:
             owner=None if wanted.owner is None else UserId(wanted.owner),
         )
         page = await self._admin.list(by, query)
-        items = tuple(map(_managed, page.items))
+        items = tuple(map(managed, page.items))
         return json_response(bodies.ManagedAccounts(items=items, next_cursor=page.next_cursor))
 
     async def create(self, request: web.Request) -> web.Response:
@@ -70,19 +70,19 @@ class _Area:
             password=body.password,
         )
         account = await self._admin.create(by, wanted, origin_of(request))
-        return json_response(_managed(account), status=201)
+        return json_response(managed(account), status=201)
 
     async def account(self, request: web.Request) -> web.Response:
         by = (await authorize(request, "admin.user_get")).standing
         wanted = await read_command(request, bodies.OneAccount)
-        return json_response(_managed(await self._admin.get(by, wanted.id)))
+        return json_response(managed(await self._admin.get(by, wanted.id)))
 
     async def change(self, request: web.Request) -> web.Response:
         by = (await authorize(request, "admin.user_update")).standing
         body = await read_command(request, bodies.ChangeAccount)
         wanted = AccountChange(role=body.role, handle=body.handle, name=body.name, email=body.email)
         account = await self._admin.update(by, body.id, wanted, origin_of(request))
-        return json_response(_managed(account))
+        return json_response(managed(account))
 
     async def delete(self, request: web.Request) -> web.Response:
         by = (await authorize(request, "admin.user_delete")).standing
@@ -125,7 +125,8 @@ def _moderated(account: Account) -> bodies.ModeratedAccount:
     )
 
 
-def _managed(account: Account) -> bodies.ManagedAccount:
+def managed(account: Account) -> bodies.ManagedAccount:
+    """An account as administrators see it."""
     return bodies.ManagedAccount(
         id=account.id,
         handle=account.handle,

@@ -56,7 +56,7 @@ class _Area:
         page = found[: wanted.limit]
         more = len(found) > wanted.limit
         next_cursor = str(page[-1].number) if more else None
-        items = tuple(map(_entry, page))
+        items = tuple(map(entry_object, page))
         return json_response(bodies.AuditPage(items=items, next_cursor=next_cursor))
 
     async def verify(self, request: web.Request) -> web.Response:
@@ -88,7 +88,8 @@ def _before(cursor: str | None) -> int | None:
     return int(cursor)
 
 
-def _entry(entry: AuditEntry) -> bodies.AuditEntryObject:
+def entry_object(entry: AuditEntry) -> bodies.AuditEntryObject:
+    """An entry as it is shown."""
     return bodies.AuditEntryObject(
         number=entry.number,
         at=entry.at,
