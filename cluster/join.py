@@ -27,11 +27,12 @@ log = structlog.get_logger(__name__)
 
 
 def run_joined(settings: Settings, progress: Progress) -> None:
-    """Join the Ray cluster, make or find the supervisor, tell the state until SIGINT or SIGTERM.
+    """Join the Ray cluster, make or find the supervisor, tell the state until SIGINT or SIGTERM, or
+    until the supervisor is ended for good.
 
-    What was started goes on then, and whatever happens to this process: supervisor and hosts are
-    detached from it. May run on several nodes at once; the first one's settings hold. Raises
-    KeyboardInterrupt when interrupted before it was ready; SettingsError, NotStarted,
+    What was started goes on after a signal, and whatever happens to this process: supervisor and
+    hosts are detached from it. May run on several nodes at once; the first one's settings hold.
+    Raises KeyboardInterrupt when interrupted before it was ready; SettingsError, NotStarted,
     RayNotStarted, SchemaMismatch, StoreMisconfigured, PermissionError, OSError, TryAgain.
     """
     begun = time.monotonic()
@@ -43,13 +44,15 @@ def run_joined(settings: Settings, progress: Progress) -> None:
         link = _start(settings, progress, signals, ends)
         server = settings.server
         admin_url = url_of(server.admin_host, server.admin_port)
-        url = url_of(server.host, server.port, tls=server.tls_cert is not None)
-        progress.ready(url, admin_url, time.monotonic() - begun)
+        progress.ready(url_of(server.host, server.port), admin_url, time.monotonic() - begun)
         told = _State()
-        while not signals.stop:
+        while not signals.stop and not link.over:
             told.tell(link.look())
             time.sleep(LOOP_S)
-    progress.left()
+    if link.over:
+        log.warning("supervisor_ended", why="streamhub down, or another version in its place")
+    else:
+        progress.left()
 
 
 def _start(

@@ -43,6 +43,8 @@ class SupervisorLink:
         self._report: Report | None = None
         self._answers = True
         self._was_complete = False
+        self.over = False
+        """Whether it ended for good: `streamhub down`, or another version in its place."""
 
     def look(self) -> Report | None:
         """The newest report there is; None before the first. Does not wait."""
@@ -97,8 +99,11 @@ class SupervisorLink:
             if self._answers:
                 log.warning("supervisor_did_not_answer", error=str(error))
             self._answers = False
-            if isinstance(error, ActorDiedError) and not self._was_complete:
-                self._make_again()
+            if isinstance(error, ActorDiedError):
+                if self._was_complete:
+                    self.over = True
+                else:
+                    self._make_again()
 
     def _make_again(self) -> None:
         """The one that was found ended for good, as operators had wished before we came. Not done

@@ -33,6 +33,7 @@ SERVICE: Final = "streamhub.test"
 PORT: Final = 8080
 ADMIN_PORT: Final = 8081
 _ANSWER_WITHIN_S: Final = 2.0
+_STREAMHUB: Final = (sys.executable, "-P", "-m", "streamhub")
 _SUPERVISOR: Final = b"ray::SupervisorActor"
 
 
@@ -47,7 +48,7 @@ class Nodes:
         self._auth_secret, self._cluster_secret = secrets.token_hex(32), secrets.token_hex(32)
         self._numbers = itertools.count(1)
         self._up: subprocess.Popen[bytes] | None = None
-        self._log = folder / "up.log"
+        self._ups = itertools.count(1)
 
     # -- beginning and end --------------------------------------------------------------------
 
@@ -63,7 +64,6 @@ class Nodes:
         for name in [self.begin_node() for _ in range(count)]:
             self.ray.wait_started(name)
         self.join()
-        wait_for(self._is_ready, "streamhub up is ready", START_WITHIN_S)
 
     def close(self) -> None:
         """End and remove everything. May be repeated."""
@@ -85,21 +85,24 @@ class Nodes:
         self._announce()
 
     def join(self) -> None:
-        """`streamhub up` on the head, which may have ended; returns at once."""
-        urls = self.stores.urls
-        environment = {
-            **self.ray.environment,
-            "STREAMHUB_DATABASE_URL": urls.postgres,
-            "STREAMHUB_REDIS_URL": urls.redis,
-            "STREAMHUB_S3_URL": urls.objects,
-            "STREAMHUB_AUTH_SECRET": self._auth_secret,
-            "STREAMHUB_CLUSTER_SECRET": self._cluster_secret,
-            "STREAMHUB_HOST": "0.0.0.0",  # noqa: S104 - of a namespace
-            "STREAMHUB_ADMIN_HOST": "0.0.0.0",  # noqa: S104
-        }
-        command = [sys.executable, "-P", "-m", "streamhub", "up", "--json-logs", "--hosts", "1"]
+        """`streamhub up` on the head; returns when it says that it is ready."""
+        self._log = self._folder / f"up-{next(self._ups)}.log"
+        command = [*_STREAMHUB, "up", "--json-logs", "--hosts", "1"]
         command += ["--ray-address", self.ray.address, "--data", str(self._folder / "up")]
-        self._up = self.network.spawn(HEAD, command, environment=environment, log=self._log)
+        self._up = self.network.spawn(HEAD, command, environment=self._environment, log=self._log)
+        wait_for(self._is_ready, "streamhub up is ready", START_WITHIN_S)
+
+    def down(self) -> int:
+        """`streamhub down`, which ends all hosts and so `streamhub up`; the exit code of that."""
+        assert self._up is not None
+        subprocess.run(
+            [*_STREAMHUB, "down"],
+            env=self._environment,
+            cwd=self._folder,
+            check=True,
+            capture_output=True,
+        )
+        return self._up.wait(60)
 
     def leave(self) -> int:
         """End `streamhub up`, which ends nothing else; its exit code."""
@@ -158,6 +161,20 @@ class Nodes:
         raise LookupError("no supervisor runs")
 
     # -- private ------------------------------------------------------------------------------
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        urls = self.stores.urls
+        return {
+            **self.ray.environment,
+            "STREAMHUB_DATABASE_URL": urls.postgres,
+            "STREAMHUB_REDIS_URL": urls.redis,
+            "STREAMHUB_S3_URL": urls.objects,
+            "STREAMHUB_AUTH_SECRET": self._auth_secret,
+            "STREAMHUB_CLUSTER_SECRET": self._cluster_secret,
+            "STREAMHUB_HOST": "0.0.0.0",  # noqa: S104 - of a namespace
+            "STREAMHUB_ADMIN_HOST": "0.0.0.0",  # noqa: S104
+        }
 
     def _metric(self, name: str, metric: str) -> float:
         """Of all hosts of a node; 0 while it does not answer."""
