@@ -1,6 +1,7 @@
 """The mails of one host: what it queues, and its share of sending what is queued."""
 
 import asyncio
+import ipaddress
 from typing import Protocol
 
 import structlog
@@ -31,8 +32,13 @@ def mail_queue(pool: Pool, auth_secret: Secret, clock: Clock) -> PostgresMailQue
 
 
 def mailbox(settings: Settings, pool: Pool, auth_secret: Secret, clock: Clock) -> MailQueue | None:
-    """The queue as the mailbox that developers look into; None where a mail server is set."""
-    return None if settings.mail.url else mail_queue(pool, auth_secret, clock)
+    """The queue as the mailbox that developers look into on the admin port.
+
+    None where a mail server is set, and where others than this machine reach that port.
+    """
+    if settings.mail.url is not None or not _is_loopback(settings.server.admin_host):
+        return None
+    return mail_queue(pool, auth_secret, clock)
 
 
 class Mailing:
@@ -63,6 +69,13 @@ class Mailing:
         if self._sending is not None:
             self._sending.cancel()
             await asyncio.wait([self._sending])
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _nothing() -> None:

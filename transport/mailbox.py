@@ -1,8 +1,9 @@
 """The development mailbox on the admin port: mails that no mail server takes, as pages.
 
 Codes and links in mails open accounts, and the admin port has no log-in. So there are pages only
-while no mail server is set, and only for requests that name this machine by its address: a page of
-the web that has its own name point here (DNS rebinding) reads nothing.
+while no mail server is set and the port is on loopback, and only for requests that name this
+machine by its address: a page of the web that has its own name point here (DNS rebinding) reads
+nothing.
 """
 
 import ipaddress
@@ -30,7 +31,7 @@ _HEADERS: Final = {
 
 
 def routes(mailbox: MailQueue | None) -> list[web.RouteDef]:
-    """`/mail` and `/mail/{id}`. `mailbox`: None where a mail server is set."""
+    """`/mail` and `/mail/{id}`. `mailbox`: None where it must not be shown."""
     pages = _Pages(mailbox)
     return [web.get("/mail", pages.all), web.get("/mail/{id}", pages.one)]
 
@@ -60,8 +61,8 @@ class _Pages:
         if self._mailbox is None:
             raise Refused(
                 "not_found",
-                "mails go to the server of STREAMHUB_SMTP_URL, and are shown nowhere here;"
-                " `streamhub mail` shows those that wait",
+                "mails are shown here only while STREAMHUB_SMTP_URL is not set and"
+                " STREAMHUB_ADMIN_HOST is on loopback; `streamhub mail` shows those that wait",
             )
         if not _is_address(request.host):
             raise Refused(

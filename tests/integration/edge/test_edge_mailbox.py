@@ -41,7 +41,7 @@ async def queue() -> InMemoryMailQueue:
 async def browser(
     serve: Callable[..., Awaitable[Site]], queue: InMemoryMailQueue, request: pytest.FixtureRequest
 ) -> AsyncIterator[aiohttp.ClientSession]:
-    """Of the mailbox; with the parameter None, of an admin port where a mail server is set."""
+    """Of the mailbox; with the parameter None, of an admin port that must not show it."""
     kept = getattr(request, "param", "kept")
     app = create_admin_app({}, exposition)
     app.add_routes(mailbox.routes(queue if kept else None))
@@ -90,7 +90,7 @@ async def test_an_empty_mailbox_says_so(
 
 @pytest.mark.parametrize("browser", [None], indirect=True)
 @pytest.mark.parametrize("path", ["/mail", "/mail/ma_1"])
-async def test_with_a_mail_server_nothing_is_shown_but_where_mails_went(
+async def test_where_mails_must_not_be_shown_it_says_how_to_see_them(
     browser: aiohttp.ClientSession, path: str
 ) -> None:
     async with browser.get(path) as answer:
