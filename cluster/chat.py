@@ -32,7 +32,7 @@ from streamhub.persistence.writer import PostgresJournal
 from streamhub.protocol.close_codes import CloseCode
 from streamhub.protocol.connection import Rules
 from streamhub.telemetry import Metrics
-from streamhub.transport import http_channels, links
+from streamhub.transport import http_channels, http_openapi, links
 from streamhub.transport.admission import Admission
 from streamhub.transport.asking import Asking
 from streamhub.transport.commands import Commands
@@ -120,6 +120,7 @@ class Chat:
             *self.sockets.routes(),
             *accounts.routes,
             *http_channels.routes(commands),
+            *http_openapi.routes(),
         )
         self.private_routes = [web.get(links.PATH, self.links.accept)]
         self._sweep = OutboxSweep(host, self._outbox, self.actors, membership)

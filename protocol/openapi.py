@@ -1,0 +1,130 @@
+"""The OpenAPI 3.1 document, made from the table of requests. Schemas are msgspec's."""
+
+import re
+from typing import Any, Final
+
+import msgspec
+
+from streamhub.protocol.frames import Incoming, Problem
+from streamhub.protocol.problems import PROBLEMS
+from streamhub.protocol.rest import REQUESTS, Request
+
+VERSION: Final = "3.1.0"
+_REF: Final = "#/components/schemas/{name}"
+_NAMED: Final = re.compile(r"{(\w+)}")
+_IN_QUERY: Final = frozenset({"GET", "DELETE"})
+_KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "The same key with the same body gives the first answer again.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[ -~]+$"},
+}
+
+
+def document(server_version: str) -> dict[str, Any]:
+    """The whole document, for `GET /v1/openapi.json`."""
+    schemas = _schemas()
+    paths: dict[str, dict[str, Any]] = {}
+    for request in REQUESTS:
+        paths.setdefault(request.path, {})[request.method.lower()] = _operation(request, schemas)
+    return {
+        "openapi": VERSION,
+        "info": {
+            "title": "StreamHub",
+            "version": server_version,
+            "description": "Messaging and file sharing. The WebSocket at /v1/ws does the same, and"
+            " delivers what happens.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(request: Request, schemas: dict[str, Any]) -> dict[str, Any]:
+    in_path = _NAMED.findall(request.path)
+    given = _fields(request.asks, schemas)
+    parameters: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": given["properties"].get(name, {"type": "string"}),
+        }
+        for name in in_path
+    ]
+    rest = {name: schema for name, schema in given["properties"].items() if name not in in_path}
+    required = [name for name in given["required"] if name not in in_path]
+    operation: dict[str, Any] = {
+        "operationId": request.id,
+        "responses": _responses(request),
+        "security": [{"bearer": []}] if request.right else [],
+    }
+    if request.method in _IN_QUERY:
+        parameters += [
+            {"name": name, "in": "query", "required": name in required, "schema": schema}
+            for name, schema in rest.items()
+        ]
+    elif request.asks is not None:
+        body = {
+            "type": "object",
+            "properties": rest,
+            "required": required,
+            "additionalProperties": False,
+        }
+        content = {"application/json": {"schema": body}}
+        operation["requestBody"] = {"required": True, "content": content}
+    if request.keyed:
+        parameters.append(_KEY)
+    if parameters:
+        operation["parameters"] = parameters
+    return operation
+
+
+def _responses(request: Request) -> dict[str, Any]:
+    good: dict[str, Any] = {"description": "It is done."}
+    if request.answers is not None:
+        schema = {"$ref": _REF.format(name=request.answers.__name__)}
+        good["content"] = {"application/json": {"schema": schema}}
+    problem = {"$ref": _REF.format(name=Problem.__name__)}
+    bad = {
+        "description": "A problem (RFC 9457) with a stable `code`.",
+        "content": {"application/problem+json": {"schema": problem}},
+    }
+    statuses = sorted({kind.status for kind in PROBLEMS.values()})
+    return {str(request.status): good, **{str(status): bad for status in statuses}}
+
+
+def _fields(asks: type[Incoming] | None, schemas: dict[str, Any]) -> dict[str, Any]:
+    if asks is None:
+        return {"properties": {}, "required": []}
+    schema = schemas[asks.__name__]
+    return {"properties": schema.get("properties", {}), "required": schema.get("required", [])}
+
+
+def _schemas() -> dict[str, Any]:
+    kinds: set[type] = {Problem}
+    for request in REQUESTS:
+        kinds |= {kind for kind in (request.asks, request.answers) if kind is not None}
+    ordered = sorted(kinds, key=lambda kind: kind.__name__)
+    _, components = msgspec.json.schema_components(ordered, ref_template=_REF)
+    plain: dict[str, Any] = _ecma(components)
+    return plain
+
+
+def _ecma(value: Any) -> Any:
+    """Patterns as JSON Schema has them: anchors of ECMA 262 in the place of Python's."""
+    if isinstance(value, dict):
+        return {
+            name: _ecma_pattern(item)
+            if name == "pattern" and isinstance(item, str)
+            else _ecma(item)
+            for name, item in value.items()
+        }
+    return [_ecma(item) for item in value] if isinstance(value, list) else value
+
+
+def _ecma_pattern(pattern: str) -> str:
+    return pattern.replace(r"\A", "^").replace(r"\Z", "$")

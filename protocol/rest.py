@@ -1,0 +1,203 @@
+"""Every request of REST, and nothing else: the OpenAPI document and the tests of rights are made
+from this table, and a route that is not here fails them.
+
+Fields of `asks` that the path names are in the path; the others are in the query of GET and DELETE,
+and in the JSON body of the rest.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+from streamhub.protocol import accounts, admin, frames, own_account
+from streamhub.protocol.frames import Incoming, Outgoing
+
+
+class Request(Struct, frozen=True):
+    """One request. `right` is its row of the table of rights, empty for what everybody may do;
+    `answers` is None where there is no body. `keyed`: it takes an `Idempotency-Key`."""
+
+    method: str
+    path: str
+    right: str
+    asks: type[Incoming] | None
+    answers: type[Outgoing] | None
+    status: int = 200
+    keyed: bool = False
+
+    @property
+    def id(self) -> str:
+        """A name for generated clients."""
+        words = self.path.removeprefix("/v1/").replace("{", "").replace("}", "").split("/")
+        return "_".join([self.method.lower(), *words]).replace("-", "_")
+
+
+def _chat(method: str, path: str, name: str, status: int = 200) -> Request:
+    """A command of the wire over REST."""
+    spec = frames.COMMANDS[name]
+    keyed = method != "GET"
+    return Request(method, path, name, spec.body, spec.reply, status, keyed)
+
+
+_CHANNEL: Final = "/v1/channels/{channel}"
+_ME: Final = "/v1/me"
+_USERS: Final = "/v1/admin/users"
+_SIGNED_IN: Final = accounts.SignedIn
+
+CHAT: Final = (
+    _chat("GET", "/v1/channels", "channel.list"),
+    _chat("POST", "/v1/channels", "channel.create", 201),
+    _chat("GET", _CHANNEL, "channel.get"),
+    _chat("POST", f"{_CHANNEL}/join", "channel.join"),
+    _chat("POST", f"{_CHANNEL}/leave", "channel.leave"),
+    _chat("GET", f"{_CHANNEL}/sync", "channel.sync"),
+    _chat("POST", f"{_CHANNEL}/read", "channel.read"),
+    _chat("GET", f"{_CHANNEL}/members", "member.list"),
+    _chat("POST", f"{_CHANNEL}/members", "member.add"),
+    Request(
+        "DELETE", f"{_CHANNEL}/members/{{user}}", "member.remove", None, frames.Members, keyed=True
+    ),
+    _chat("POST", f"{_CHANNEL}/messages", "message.send", 201),
+    _chat("GET", f"{_CHANNEL}/messages", "message.history"),
+    _chat("GET", f"{_CHANNEL}/messages/{{message}}", "message.get"),
+    _chat("POST", f"{_CHANNEL}/typing", "typing.start"),
+)
+WAYS_IN: Final = (
+    Request("POST", "/v1/auth/register", "", accounts.Register, _SIGNED_IN, 201),
+    Request("POST", "/v1/auth/login", "", accounts.LogIn, _SIGNED_IN),
+    Request("POST", "/v1/auth/refresh", "", accounts.Refresh, _SIGNED_IN),
+    Request("POST", "/v1/auth/logout", "", accounts.Refresh, None, 204),
+    Request("POST", "/v1/auth/mail", "", own_account.AskByMail, own_account.Asked, 202),
+    Request("POST", "/v1/auth/code", "", own_account.UseCode, _SIGNED_IN),
+    Request("POST", "/v1/auth/link", "", own_account.UseLink, _SIGNED_IN),
+    Request("POST", "/v1/auth/reset", "", own_account.AskByMail, own_account.Asked, 202),
+    Request("POST", "/v1/auth/reset/confirm", "", own_account.ResetPassword, None, 204),
+    Request("POST", "/v1/auth/email/confirm", "", own_account.ConfirmEmail, None, 204),
+    Request("GET", "/v1/auth/openid", "", None, own_account.ProviderList),
+    Request(
+        "POST", "/v1/auth/openid/start", "", own_account.StartOpenId, own_account.OpenIdStarted
+    ),
+    Request("POST", "/v1/auth/openid/finish", "", own_account.FinishOpenId, _SIGNED_IN),
+)
+PEOPLE: Final = (
+    Request("GET", "/v1/users", "user.find", accounts.FindUsers, accounts.UserList),
+    Request("GET", "/v1/users/{id}", "user.get", None, frames.UserObject),
+)
+OWN: Final = (
+    Request("GET", _ME, "account.get", None, accounts.AccountObject),
+    Request("PATCH", _ME, "account.update", own_account.ChangeProfile, accounts.AccountObject),
+    Request(
+        "POST",
+        f"{_ME}/password",
+        "account.change_password",
+        own_account.ChangePassword,
+        None,
+        204,
+    ),
+    Request("POST", f"{_ME}/email", "account.change_email", own_account.ChangeEmail, None, 202),
+    Request("POST", f"{_ME}/email/confirmation", "account.change_email", None, None, 202),
+    Request("POST", f"{_ME}/deactivate", "account.deactivate", own_account.Proof, None, 204),
+    Request("POST", f"{_ME}/delete", "account.delete", own_account.Proof, None, 204),
+    Request("GET", f"{_ME}/sessions", "session.list", None, own_account.SessionList),
+    Request("DELETE", f"{_ME}/sessions", "session.revoke", None, None, 204),
+    Request("DELETE", f"{_ME}/sessions/{{session}}", "session.revoke", None, None, 204),
+    Request(
+        "GET", f"{_ME}/second-factor", "account.second_factor", None, own_account.SecondFactorState
+    ),
+    Request(
+        "POST",
+        f"{_ME}/second-factor",
+        "account.second_factor",
+        own_account.Proof,
+        own_account.EnrolmentObject,
+        201,
+    ),
+    Request(
+        "POST",
+        f"{_ME}/second-factor/confirm",
+        "account.second_factor",
+        own_account.ConfirmFactor,
+        own_account.RecoveryCodes,
+    ),
+    Request(
+        "POST",
+        f"{_ME}/second-factor/codes",
+        "account.second_factor",
+        own_account.Proof,
+        own_account.RecoveryCodes,
+    ),
+    Request(
+        "POST",
+        f"{_ME}/second-factor/remove",
+        "account.second_factor",
+        own_account.Proof,
+        None,
+        204,
+    ),
+    Request("GET", f"{_ME}/identities", "account.get", None, own_account.IdentityList),
+    Request(
+        "POST",
+        f"{_ME}/identities/start",
+        "identity.link",
+        own_account.StartOpenId,
+        own_account.OpenIdStarted,
+    ),
+    Request(
+        "POST",
+        f"{_ME}/identities",
+        "identity.link",
+        own_account.FinishOpenId,
+        own_account.IdentityObject,
+        201,
+    ),
+    Request("POST", f"{_ME}/identities/unlink", "identity.unlink", own_account.Unlink, None, 204),
+)
+ADMIN: Final = (
+    Request("GET", _USERS, "admin.user_list", admin.ListAccounts, admin.ManagedAccounts),
+    Request("POST", _USERS, "admin.user_create", admin.CreateAccount, admin.ManagedAccount, 201),
+    Request("GET", f"{_USERS}/{{id}}", "admin.user_get", admin.OneAccount, admin.ManagedAccount),
+    Request(
+        "PATCH", f"{_USERS}/{{id}}", "admin.user_update", admin.ChangeAccount, admin.ManagedAccount
+    ),
+    Request("DELETE", f"{_USERS}/{{id}}", "admin.user_delete", admin.OneAccount, None, 204),
+    Request(
+        "POST",
+        f"{_USERS}/{{id}}/suspend",
+        "admin.user_suspend",
+        admin.SuspendAccount,
+        admin.ModeratedAccount,
+    ),
+    Request(
+        "POST",
+        f"{_USERS}/{{id}}/activate",
+        "admin.user_activate",
+        admin.OneAccount,
+        admin.ModeratedAccount,
+    ),
+    Request(
+        "POST",
+        f"{_USERS}/{{id}}/reset-password",
+        "admin.user_reset_password",
+        admin.OneAccount,
+        None,
+        202,
+    ),
+    Request(
+        "POST",
+        f"{_USERS}/{{id}}/revoke-sessions",
+        "admin.user_revoke_sessions",
+        admin.OneAccount,
+        None,
+        204,
+    ),
+    Request("GET", "/v1/admin/audit", "admin.audit_list", admin.ListAudit, admin.AuditPage),
+    Request(
+        "POST",
+        "/v1/admin/audit/verify",
+        "admin.audit_verify",
+        admin.VerifyAudit,
+        admin.AuditVerdict,
+    ),
+)
+REQUESTS: Final = (*WAYS_IN, *OWN, *PEOPLE, *CHAT, *ADMIN)
+"""All but `GET /v1/server`, `GET /v1/openapi.json` and the socket at `GET /v1/ws`."""
