@@ -96,7 +96,7 @@ class AdminAccounts:
         handle, email = free_handle(wanted.handle), wanted.email
         name = check_name(wanted.name)
         if email is not None:
-            check_email(email)
+            email = check_email(email)
         elif wanted.password is None:
             raise Refused("bad_request", "is needed where no password is given", field="email")
         password_hash = None
