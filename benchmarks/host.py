@@ -23,9 +23,12 @@ from streamhub.cluster.accounts import Accounts, ShortLived
 from streamhub.cluster.chat import Chat
 from streamhub.cluster.clock import SystemClock
 from streamhub.cluster.collector import calm_collector
+from streamhub.cluster.limits import now_us
 from streamhub.cluster.membership import Membership
 from streamhub.config import Secret, Settings, load_settings
+from streamhub.domain.fair_use import FairUse, Policies
 from streamhub.domain.ids import HOST, RANDOM_BYTES, HostId, make_id
+from streamhub.domain.limits import Allowance
 from streamhub.persistence.cluster import PostgresClusterStore
 from streamhub.persistence.memory.limits import InMemoryLimiter
 from streamhub.persistence.postgres import open_pool
@@ -86,6 +89,7 @@ async def run(arguments: dict[str, Any]) -> None:
         store = PostgresClusterStore(pool)
         membership = Membership(host, store, config.cluster.lease_s, on_left=lambda why: None)
         metrics = Metrics()
+        limiter = InMemoryLimiter(now_us)
         chat = CountedChat(
             host,
             config,
@@ -93,7 +97,7 @@ async def run(arguments: dict[str, Any]) -> None:
             accounts=Accounts(
                 config,
                 pool=pool,
-                limiter=InMemoryLimiter(lambda: time.monotonic_ns() // 1000),
+                limiter=limiter,
                 short_lived=ShortLived.in_memory(),
                 secret=Secret(arguments["auth_secret"]),
                 clock=SystemClock(),
@@ -102,6 +106,7 @@ async def run(arguments: dict[str, Any]) -> None:
             metrics=metrics,
             cluster_secret=Secret(arguments["cluster_secret"]),
             epoch=await store.epoch(),
+            fair_use=FairUse(Policies(commands=Allowance(1e6, 1_000_000)), limiter, now_us),
             rules=Rules(
                 heartbeat_ms=config.edge.heartbeat_ms,
                 auth_timeout_ms=config.edge.auth_timeout_ms,

@@ -9,6 +9,7 @@ import structlog
 from aiohttp import web
 from redis.asyncio import Redis
 
+from streamhub.cluster.limits import sign_in_limits_of
 from streamhub.cluster.mailing import Clock, Mailing
 from streamhub.config import Secret, Settings
 from streamhub.domain.admin_accounts import AdminAccounts
@@ -121,6 +122,7 @@ class Accounts:
             now_ms=clock.now_ms,
             random_bytes=clock.random_bytes,
             registration=cast(Registration, auth.registration),
+            limits=sign_in_limits_of(settings.limits),
         )
         self._links = MailedLinks(
             OneTime(short_lived.one_time, secret, clock.random_bytes),

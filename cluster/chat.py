@@ -22,6 +22,7 @@ from streamhub.domain import envelopes
 from streamhub.domain.access import RIGHTS_CHANGED
 from streamhub.domain.channels import Loaded
 from streamhub.domain.cluster import LogEntry, View
+from streamhub.domain.fair_use import FairUse
 from streamhub.domain.families import REVOKED
 from streamhub.domain.ids import ChannelId, HostId, SessionId, UserId
 from streamhub.persistence.channels import PostgresChannelStore
@@ -63,6 +64,7 @@ class Chat:
         metrics: Metrics,
         cluster_secret: Secret,
         epoch: int,
+        fair_use: FairUse,
         rules: Rules | None = None,
         tls: LinkTls | None = None,
     ) -> None:
@@ -84,6 +86,7 @@ class Chat:
         )
         self.relay = Relay(membership, self.links, self._store.heads)
         self._accounts = accounts
+        self._fair_use = fair_use
         self.principals = accounts.principals
         asking = Asking(self.actors)
         commands = Commands(
@@ -102,6 +105,7 @@ class Chat:
             store=self._store,
             commands=commands,
             admission=Admission(),
+            fair_use=fair_use,
             make_session=self._make_session,
             epoch=epoch,
             features=FEATURES,
@@ -200,6 +204,7 @@ class Chat:
     # -- news of the cluster ----------------------------------------------------------------
 
     async def _on_view(self, view: View) -> None:
+        self._fair_use.spread_over(len(view.hosts))
         self.links.drop([peer for peer in self.links.peers if view.host(peer) is None])
         self.actors.on_view()
         self.relay.on_view()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from streamhub.cluster.accounts import Accounts, ShortLived
 from streamhub.cluster.chat import FEATURES, Chat
 from streamhub.cluster.clock import SystemClock
+from streamhub.cluster.limits import fair_use_of
 from streamhub.cluster.membership import Membership
 from streamhub.cluster.plan import needed
 from streamhub.cluster.stores import Stores
@@ -40,6 +41,7 @@ class Wired:
         self.checks: Mapping[str, Check] = {**stores.checks, "view": self.membership.check}
         clock = SystemClock()
         secret = needed(settings.auth.secret)
+        fair_use = fair_use_of(settings.limits, stores.redis)
         self._chat = Chat(
             host,
             settings,
@@ -56,6 +58,7 @@ class Wired:
             metrics=self.metrics,
             cluster_secret=needed(settings.cluster.secret),
             epoch=epoch,
+            fair_use=fair_use,
             tls=tls,
         )
         self.public = create_app(
@@ -64,6 +67,7 @@ class Wired:
                 metrics=self.metrics,
                 routes=self._chat.routes,
                 features=FEATURES,
+                fair_use=fair_use,
             )
         )
         self.public[http_auth.PRINCIPALS] = self._chat.principals

@@ -1,5 +1,6 @@
 """Frozen settings grouped by consumer, and the one reader of environment and file."""
 
+from streamhub.config.rates import Rate
 from streamhub.config.reader import SettingsError, load_settings
 from streamhub.config.reference import describe, reference
 from streamhub.config.secret import Secret
@@ -8,6 +9,7 @@ from streamhub.config.settings import (
     ClusterSettings,
     DatabaseSettings,
     EdgeSettings,
+    LimitSettings,
     LoggingSettings,
     MailSettings,
     ObjectSettings,
@@ -22,10 +24,12 @@ __all__ = [
     "ClusterSettings",
     "DatabaseSettings",
     "EdgeSettings",
+    "LimitSettings",
     "LoggingSettings",
     "MailSettings",
     "ObjectSettings",
     "OpenIdSettings",
+    "Rate",
     "RedisSettings",
     "Secret",
     "ServerSettings",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
+from streamhub.config.rates import parse_rate
 from streamhub.config.secret import Secret, without_password
 
 T_co = TypeVar("T_co", covariant=True)
@@ -234,6 +235,9 @@ NETWORKS: Final = Rule(
     " separated by commas",
     _networks,
     is_list=True,
+)
+RATE: Final = Rule(
+    "a rate like 20/s burst 100, per s, min or h, with numbers from 1 to 1000000", parse_rate
 )
 DATABASE_URL: Final = secret_url(
     "a URL like postgresql://user:password@host:5432/database",

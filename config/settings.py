@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from streamhub.config import rules
+from streamhub.config.rates import Rate
 from streamhub.config.rules import Rule
 from streamhub.config.secret import Secret
 
@@ -188,6 +189,68 @@ class AuthSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSettings:
+    """How much each may use, counted over all hosts. While Redis is away each host counts by
+    itself, but for the ways in, where nobody is let in then."""
+
+    log_in: Rate = setting(
+        Rate(30, "min", 100), rules.RATE, "Log-ins by address.", variable="LIMIT_LOG_IN"
+    )
+    register: Rate = setting(
+        Rate(30, "min", 100), rules.RATE, "Registrations by address.", variable="LIMIT_REGISTER"
+    )
+    guess: Rate = setting(
+        Rate(1, "min", 10),
+        rules.RATE,
+        "Passwords tried by account, from all addresses it never signed in from; and by account and"
+        " address from each other one.",
+        variable="LIMIT_GUESS",
+    )
+    second_factor: Rate = setting(
+        Rate(1, "min", 10),
+        rules.RATE,
+        "Codes of second factors tried by account.",
+        variable="LIMIT_SECOND_FACTOR",
+    )
+    requests_by_address: Rate = setting(
+        Rate(50, "s", 500),
+        rules.RATE,
+        "Requests without a token, or with one that is no good, by address.",
+        variable="LIMIT_REQUESTS_BY_ADDRESS",
+    )
+    requests: Rate = setting(
+        Rate(20, "s", 200),
+        rules.RATE,
+        "Requests with a token, by account.",
+        variable="LIMIT_REQUESTS",
+    )
+    requests_by_token: Rate = setting(
+        Rate(10, "s", 100),
+        rules.RATE,
+        "Requests with a personal token, by token, besides.",
+        variable="LIMIT_REQUESTS_BY_TOKEN",
+    )
+    commands: Rate = setting(
+        Rate(80, "s", 240),
+        rules.RATE,
+        "Commands over all sockets of an account; a socket by itself has 20/s burst 60.",
+        variable="LIMIT_COMMANDS",
+    )
+    creations: Rate = setting(
+        Rate(20, "min", 100),
+        rules.RATE,
+        "Channels, tokens, bots and invitations made, by account, besides.",
+        variable="LIMIT_CREATIONS",
+    )
+    lookups: Rate = setting(
+        Rate(2, "s", 100),
+        rules.RATE,
+        "Users looked up by handle, by account, besides.",
+        variable="LIMIT_LOOKUPS",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSettings:
     """Hosts among themselves."""
 
@@ -330,6 +393,7 @@ class Settings:
     objects: ObjectSettings = ObjectSettings()
     edge: EdgeSettings = EdgeSettings()
     auth: AuthSettings = AuthSettings()
+    limits: LimitSettings = LimitSettings()
     cluster: ClusterSettings = ClusterSettings()
     openid: OpenIdSettings = OpenIdSettings()
     mail: MailSettings = MailSettings()

@@ -9,9 +9,12 @@ from aiohttp import web
 
 from streamhub import __version__
 from streamhub.config import EdgeSettings
+from streamhub.domain.fair_use import FairUse
 from streamhub.protocol.frames import API
 from streamhub.telemetry import Metrics
+from streamhub.transport import websocket
 from streamhub.transport.cors import Cors
+from streamhub.transport.fairness import FAIR_USE, counted, tell
 from streamhub.transport.headers import protect
 from streamhub.transport.middleware import explained, identified, limited, observed
 from streamhub.transport.proxies import PROXIES, Proxies
@@ -26,6 +29,8 @@ class Parts:
     metrics: Metrics
     routes: Sequence[web.AbstractRouteDef] = ()
     features: tuple[str, ...] = ()
+    fair_use: FairUse | None = None
+    """What each may use. None: as much as they like."""
 
 
 PARTS: Final = web.AppKey("parts", Parts)
@@ -41,13 +46,16 @@ def create_app(parts: Parts) -> web.Application:
             observed(parts.metrics),
             explained,
             cors.preflights(),
+            counted(websocket.PATH),  # sockets that nobody owns yet have limits of their own
             limited,
         ),
         client_max_size=edge.max_body_bytes,
     )
     app[PARTS] = parts
     app[PROXIES] = Proxies(edge.trusted_proxies)
-    app.on_response_prepare.extend((protect, cors.mark))
+    if parts.fair_use is not None:
+        app[FAIR_USE] = parts.fair_use
+    app.on_response_prepare.extend((protect, cors.mark, tell))
     app.router.add_get("/v1/server", describe_server)
     app.add_routes(parts.routes)
     return app

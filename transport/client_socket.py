@@ -31,7 +31,7 @@ from streamhub.protocol.scalars import MAX_INT
 from streamhub.protocol.states import State
 from streamhub.transport import wire
 from streamhub.transport.client_writer import ClientWriter
-from streamhub.transport.commands import Request
+from streamhub.transport.commands import NAMES, Request
 from streamhub.transport.framing import pong
 from streamhub.transport.lobby import Lobby, Session
 from streamhub.transport.problems import problem_of
@@ -130,7 +130,11 @@ class ClientSocket(ClientWriter):
                 match message.type:
                     case WSMsgType.TEXT | WSMsgType.BINARY:
                         received = codec.read_client(message.data, max_frame_bytes)
-                        closing = self._do(self._machine.receive(received, _now_ms()))
+                        action = self._machine.receive(received, _now_ms())
+                        if isinstance(action, Deliver) and not self._may(action.command):
+                            closing = await self._do_if_granted(action)
+                        else:
+                            closing = self._do(action)
                     case WSMsgType.PING | WSMsgType.PONG:
                         closing = self._beat(message)
                     case _:
@@ -159,6 +163,24 @@ class ClientSocket(ClientWriter):
             case None:
                 pass
         return None
+
+    def _may(self, command: frames.Command) -> bool:
+        """Whether the command is within what the account may use, as far as is known here."""
+        principal = self.principal
+        return principal is None or self._lobby.fair_use.admits(
+            principal.user, NAMES[type(command.body)]
+        )
+
+    async def _do_if_granted(self, action: Deliver) -> Close | None:
+        """Ask whether the account may do this. Nothing is read meanwhile: commands keep order."""
+        assert self.principal is not None  # noqa: S101 - commands come after ready
+        command = action.command
+        try:
+            await self._lobby.fair_use.check_command(self.principal.user, NAMES[type(command.body)])
+        except TryAgain as error:
+            self._refuse(command.i, error)
+            return None
+        return self._do(action)
 
     def _beat(self, message: WSMessage) -> Close | None:
         """WebSocket's own pings and pongs are sign of life, and count, as those of the protocol."""

@@ -24,6 +24,7 @@ from streamhub.protocol.accounts import (
 )
 from streamhub.protocol.frames import UserObject
 from streamhub.transport.bodies import json_response, read_body, read_command
+from streamhub.transport.fairness import count_principal, count_stranger
 from streamhub.transport.middleware import REQUEST_ID
 from streamhub.transport.proxies import remote_of
 
@@ -37,9 +38,15 @@ async def authorize(request: web.Request, operation: str) -> Principal:
     they may do `operation`, a row of `domain.access.RIGHTS`.
 
     The application must have PRINCIPALS. Raises Refused: unauthenticated, token_expired, forbidden,
-    suspended; TryAgain("unavailable").
+    suspended; TryAgain: unavailable, rate_limited.
     """
-    principal = await request.app[PRINCIPALS].principal(bearer_of(request), remote_of(request))
+    try:
+        principal = await request.app[PRINCIPALS].principal(bearer_of(request), remote_of(request))
+    except Refused:
+        if hdrs.AUTHORIZATION in request.headers:  # without one it was counted before
+            await count_stranger(request)
+        raise
+    await count_principal(request, principal, operation)
     check_right(principal.standing, operation)
     return principal
 

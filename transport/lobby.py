@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from streamhub.domain.channels import Changes, ChannelStore, Overview
+from streamhub.domain.fair_use import FairUse
 from streamhub.domain.ids import ChannelId, SessionId, UserId
 from streamhub.domain.messages import Passing
 from streamhub.domain.principals import Principals
@@ -55,6 +56,7 @@ class Lobby:
     store: ChannelStore
     commands: Commands
     admission: Admission
+    fair_use: FairUse
     make_session: MakeSession
     epoch: int
     features: tuple[str, ...]

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from streamhub.domain.limits import Limiter
+from streamhub.domain.limits import Allowance, Limiter, Meter
 from streamhub.persistence.embedded.stack import EmbeddedUrls
 from streamhub.persistence.memory import InMemoryLimiter
 from streamhub.persistence.redis import RedisLimiter, open_redis
@@ -41,6 +41,14 @@ def limiter(request: pytest.FixtureRequest) -> tuple[Limiter, Pass]:
         clock = Clock()
         return InMemoryLimiter(lambda: clock.now_us), clock.let_pass
     return request.getfixturevalue("redis_limiter"), really_let_pass
+
+
+@pytest.fixture
+def meter(limiter: tuple[Limiter, Pass]) -> tuple[Meter, Pass]:
+    """The same, as what can be asked for several."""
+    limits, let_pass = limiter
+    assert isinstance(limits, InMemoryLimiter | RedisLimiter)
+    return limits, let_pass
 
 
 async def test_a_burst_is_admitted_and_then_nothing(limiter: tuple[Limiter, Pass]) -> None:
@@ -97,3 +105,20 @@ async def test_whole_keys_are_forgotten() -> None:
         await limits.take(str(n), 1, 1)
         await clock.let_pass(10)
     assert len(limits) < 3000
+
+
+async def test_several_are_drawn_at_once_as_many_as_there_are(
+    meter: tuple[Meter, Pass],
+) -> None:
+    draws, let_pass = meter
+    key, allowance = secrets.token_hex(8), Allowance(2, 10)
+    first = await draws.draw(key, allowance, 4)
+    assert (first.granted, first.wait_ms, first.left) == (4, 0, 6)
+    assert 1900 < first.whole_ms <= 2000
+    second = await draws.draw(key, allowance, 20)
+    assert (second.granted, second.left) == (6, 0)
+    refused = await draws.draw(key, allowance, 3)
+    assert (refused.granted, refused.left) == (0, 0)
+    assert 0 < refused.wait_ms <= 500 < refused.whole_ms <= 5000
+    await let_pass(refused.wait_ms)
+    assert (await draws.draw(key, allowance, 3)).granted == 1

@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
@@ -13,11 +12,13 @@ from aiohttp import web
 from streamhub.cluster.accounts import Accounts, ShortLived
 from streamhub.cluster.chat import Chat
 from streamhub.cluster.clock import SystemClock
+from streamhub.cluster.limits import now_us, policies_of
 from streamhub.cluster.membership import Membership
 from streamhub.config import Secret, Settings
 from streamhub.domain.cluster import HostEntry
+from streamhub.domain.fair_use import FairUse
 from streamhub.domain.ids import HOST, HostId, make_id
-from streamhub.domain.limits import Limiter
+from streamhub.domain.limits import Limiter, Meter
 from streamhub.persistence.cluster import PostgresClusterStore
 from streamhub.persistence.memory.limits import InMemoryLimiter
 from streamhub.persistence.postgres import Pool, open_pool
@@ -36,11 +37,12 @@ PASSWORD = "correct horse battery staple"
 class ChatHost:
     """One host: its chat, its public port and its private one."""
 
-    def __init__(self, settings: Settings, pool: Pool) -> None:
+    def __init__(self, settings: Settings, pool: Pool, meter: Meter | None = None) -> None:
         self.id = HostId(make_id(HOST, 1_700_000_000_000, secrets.token_bytes(10)))
         self._settings = settings
         self._pool = pool
-        self.limiter: Limiter = InMemoryLimiter(lambda: time.monotonic_ns() // 1000)
+        self.limiter: Limiter = InMemoryLimiter(now_us)
+        self._meter = InMemoryLimiter(now_us) if meter is None else meter
         self.metrics = Metrics()
         self.left: list[str] = []
         self._sites: list[Site] = []
@@ -66,6 +68,7 @@ class ChatHost:
             metrics=self.metrics,
             cluster_secret=CLUSTER_SECRET,
             epoch=await store.epoch(),
+            fair_use=FairUse(policies_of(self._settings.limits), self._meter, now_us),
         )
         private = web.Application()
         private.add_routes(self.chat.private_routes)
@@ -102,6 +105,7 @@ class ChatCluster:
         self._settings = settings
         self._url = url
         self.hosts: list[ChatHost] = []
+        self.meter = InMemoryLimiter(now_us)
         self._stack = AsyncExitStack()
 
     async def start(self, count: int) -> None:
@@ -114,7 +118,7 @@ class ChatCluster:
         await self.publish()
 
     async def add(self) -> ChatHost:
-        host = ChatHost(self._settings, self.pool)
+        host = ChatHost(self._settings, self.pool, self.meter)
         await host.start()
         self.hosts.append(host)
         return host
