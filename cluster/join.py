@@ -44,7 +44,8 @@ def run_joined(settings: Settings, progress: Progress) -> None:
         link = _start(settings, progress, signals, ends)
         server = settings.server
         admin_url = url_of(server.admin_host, server.admin_port)
-        progress.ready(url_of(server.host, server.port), admin_url, time.monotonic() - begun)
+        url = url_of(server.host, server.port, tls=server.tls_cert is not None)
+        progress.ready(url, admin_url, time.monotonic() - begun)
         told = _State()
         while not signals.stop and not link.over:
             told.tell(link.look())
