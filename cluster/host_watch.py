@@ -3,8 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -37,13 +36,13 @@ class HostWatch:
     def expect(self, host: HostId, node: str) -> None:
         """Wait for `host`, which starts, to serve."""
         self._roster.start(host, node, self._clock())
-        self._call(host, self._await_entry(host))
+        self._call(host, self._await_entry)
 
     def ping(self) -> None:
         """Ask all that serve, but those that have not answered yet."""
         for entry in self._roster.entries:
             if entry.id not in self._calls:
-                self._call(entry.id, self._ping(entry.id))
+                self._call(entry.id, self._ping)
 
     def drain(self, host: HostId) -> None:
         self._roster.drain(host, self._clock())
@@ -85,12 +84,12 @@ class HostWatch:
         if report is not None:
             self._roster.answered(host, self._clock(), report)
 
-    def _call(self, host: HostId, work: Coroutine[Any, Any, None]) -> None:
+    def _call(self, host: HostId, work: Callable[[HostId], Awaitable[None]]) -> None:
         """Do `work`, the one call to `host` at this time; a host that is gone is lost."""
 
         async def watched() -> None:
             try:
-                await work
+                await work(host)
             except HostGone as error:
                 self._calls.pop(host, None)
                 self.lose(host, str(error))

@@ -37,6 +37,10 @@ class SimulatedCluster:
         self._excluded: set[HostId] = set()
         self._made = 0
 
+    @property
+    def evicts(self) -> bool:
+        return self._parts.evicts
+
     def note(self, what: str) -> None:
         if self._trace is not None:
             self._trace(f"{asyncio.get_running_loop().time():9.3f}  {what}")
@@ -52,11 +56,15 @@ class SimulatedCluster:
 
     # -- hosts ----------------------------------------------------------------------------------
 
-    def new_host(self) -> SimulatedHost:
-        """Start one; it owns nothing until it is in the view."""
+    def next_id(self) -> HostId:
+        """The id of the next host."""
         self._made += 1
+        return HostId(StableId(f"ho_{self._made}"))
+
+    def new_host(self, name: HostId | None = None) -> SimulatedHost:
+        """Start one; it owns nothing until it is in the view."""
         host = SimulatedHost(
-            HostId(StableId(f"ho_{self._made}")),
+            name or self.next_id(),
             parts=self._parts,
             network=self.network,
             database=self.database,
@@ -86,8 +94,11 @@ class SimulatedCluster:
         self.note(f"view {self._view.version}: {' '.join(hosts)}, without {host.id}")
 
     def _set_view(self, hosts: tuple[HostId, ...]) -> None:
-        self._view = SimulatedView(self._view.version + 1, hosts)
-        self.database.tables.view = self._view.version
+        self._adopt(self._view.version + 1, hosts)
+
+    def _adopt(self, version: int, hosts: tuple[HostId, ...]) -> None:
+        self._view = SimulatedView(version, hosts)
+        self.database.tables.view = version
 
     def kill(self, host: SimulatedHost) -> None:
         """SIGKILL. The view still has it."""
@@ -159,12 +170,15 @@ class SimulatedCluster:
         self.database.heal()
         for host in self.hosts.values():
             host.deaf = False
-        if all(host in self._excluded for host in self.hosts):
-            self.new_host()
+        self._fill_up()
         self.publish()
         for client in self.clients:
             if client.wire is not None:
                 client.wire.resume()
+
+    def _fill_up(self) -> None:
+        if all(host in self._excluded for host in self.hosts):
+            self.new_host()
 
     def end(self) -> None:
         for host in list(self.hosts.values()):

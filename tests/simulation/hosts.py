@@ -60,13 +60,15 @@ def owner_among(hosts: tuple[HostId, ...], actor: ActorId) -> HostId | None:
 
 
 class SimulatedClock:
-    """Wall-clock time is that of the loop; randomness comes from the seed."""
+    """Wall-clock time is that of the loop, and jumps when told to; randomness comes from the
+    seed. Time-outs go by the loop's own time, which never jumps."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
+        self.ahead_s = 0.0
 
     def now_ms(self) -> int:
-        return int(asyncio.get_running_loop().time() * 1000)
+        return int((asyncio.get_running_loop().time() + self.ahead_s) * 1000)
 
     def random_bytes(self, count: int) -> bytes:
         return self._random.randbytes(count)
@@ -126,13 +128,14 @@ class SimulatedHost:
         self.store = SimulatedChannelStore(database)
         self.journal = parts.journal(database, self.life)
         self._outbox = SimulatedOutbox(database)
+        self.clock = SimulatedClock(random)
         self.actors = parts.system(
             host,
             self._kinds(parts),
             directory=self,
             switch=switch,
             journal=self.journal,
-            clock=SimulatedClock(random),
+            clock=self.clock,
         )
         self.relay = parts.relay(self, switch, self.store)
         self._parts = parts
@@ -174,6 +177,11 @@ class SimulatedHost:
     @property
     def version(self) -> int:
         return self._view.version
+
+    @property
+    def unlinked(self) -> tuple[HostId, ...]:
+        """The hosts of its view that it could not reach for long."""
+        return tuple(peer for peer in self._network.unlinked(self.id) if self.knows(peer))
 
     @property
     def serving(self) -> bool:

@@ -1,6 +1,7 @@
 """The links between the hosts of a simulation: in order, with delays, and cut at any moment.
 
-One connection joins a pair, as `transport.links` keeps one. When it is cut, what was under way
+One connection joins a pair, as `transport.links` keeps one. Cut one way, it carries nothing that
+way any more, and the silent end is given up after four seconds. When it is cut, what was under way
 arrives up to some point, and each end hears of the loss in its own time: what an end sends until
 then goes nowhere. A connection made anew is heard of only after the loss of the old one.
 """
@@ -16,6 +17,8 @@ from streamhub.domain.ids import HostId
 
 _DELAYS_S = (0.0002, 0.004)
 _NOTICED_S = (0.0, 4.0)
+_SILENT_S = 4.0
+_UNLINKED_S = 10.0
 
 
 class Peer(Protocol):
@@ -34,6 +37,7 @@ class Connection:
 
     def __init__(self) -> None:
         self.severed = False
+        self.deaf: set[HostId] = set()
         self.last_arrival_s: dict[HostId, float] = {}
         self.travelling = 0
         self.survivors = 0
@@ -48,6 +52,8 @@ class Network:
         self._ends: dict[tuple[HostId, HostId], Connection] = {}
         self._whole: dict[frozenset[HostId], Connection] = {}
         self._parted: dict[frozenset[HostId], float] = {}
+        self._parted_for_good: set[frozenset[HostId]] = set()
+        self._refused_since: dict[tuple[HostId, HostId], float] = {}
         self._slow: dict[frozenset[HostId], float] = {}
         self._local: dict[HostId, list[Envelope]] = {}
         self.cuts = 0
@@ -76,12 +82,40 @@ class Network:
                 noticed_s, self.lose, end, peer, connection, context=NOBODY
             )
 
+    def cut_one_way(self, sender: HostId, to: HostId, parted_s: float = 0.0) -> None:
+        """What the one sends reaches the other no more, which notices the silence."""
+        pair = frozenset((sender, to))
+        self._parted[pair] = max(self._parted.get(pair, 0.0), _now() + parted_s)
+        connection = self._whole.get(pair)
+        if connection is None:
+            return
+        self.cuts += 1
+        connection.deaf.add(to)
+        asyncio.get_running_loop().call_later(
+            _SILENT_S, self.lose, to, sender, connection, context=NOBODY
+        )
+
+    def part(self, one: HostId, other: HostId) -> None:
+        """No link of these two, ever again: somebody has to give one of them up."""
+        self._parted_for_good.add(frozenset((one, other)))
+        self.cut(one, other)
+
+    def unlinked(self, host: HostId) -> tuple[HostId, ...]:
+        """The peers that `host` has failed to reach for so long that it says so."""
+        return tuple(
+            peer
+            for (one, peer), since in self._refused_since.items()
+            if one == host and _now() - since >= _UNLINKED_S
+        )
+
     def slow_down(self, one: HostId, other: HostId, delay_s: float) -> None:
         self._slow[frozenset((one, other))] = delay_s
 
     def die(self, host: HostId) -> None:
         """The process is gone, and its connections with it."""
         del self._peers[host]
+        for pair in [pair for pair in self._refused_since if host in pair]:
+            del self._refused_since[pair]
         for end, peer in list(self._ends):
             if end == host:
                 self.cut(host, peer)
@@ -100,7 +134,7 @@ class Network:
         connection = self._ends.get((sender.id, to)) or self._dialled(sender, to)
         if connection is None:
             return False
-        if not connection.severed:
+        if not connection.severed and to not in connection.deaf:
             delay_s = self._random.uniform(*_DELAYS_S)
             delay_s += self._slow.get(frozenset((sender.id, to)), 0.0)
             arrival_s = max(_now() + delay_s, connection.last_arrival_s.get(to, 0.0))
@@ -129,16 +163,22 @@ class Network:
         connection = self._whole.get(pair)
         if connection is None:
             connection = Connection()
-            if to not in self._peers or self._parted.get(pair, 0.0) > _now():
+            if to not in self._peers or self._is_parted(pair):
                 connection.severed = True
+                self._refused_since.setdefault((sender.id, to), _now())
                 refused_s = self._random.choice((0.002, 4.0))
                 asyncio.get_running_loop().call_later(
                     refused_s, self.lose, sender.id, to, connection, context=NOBODY
                 )
             else:
+                self._refused_since.pop((sender.id, to), None)
+                self._refused_since.pop((to, sender.id), None)
                 self._whole[pair] = connection
         self._ends[sender.id, to] = connection
         return connection
+
+    def _is_parted(self, pair: frozenset[HostId]) -> bool:
+        return pair in self._parted_for_good or self._parted.get(pair, 0.0) > _now()
 
     def _arrive(
         self, sender: HostId, to: HostId, connection: Connection, envelope: Envelope

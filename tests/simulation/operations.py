@@ -57,8 +57,19 @@ class Operations:
             self._resume: 6,
             self._reconnect: 5,
         }
-        faults = {
-            self._cut_link: 8,
+        if not self._calm:
+            often |= self._faults()
+        self._operations = list(often)
+        self._weights = [
+            weight * self._random.choice((0.0, 1.0, 1.0, 4.0)) for weight in often.values()
+        ]
+        self._weights[0] += 1.0
+
+    def _faults(self) -> dict[Callable[[], None], int]:
+        return {
+            self._cut_link: 6,
+            self._cut_one_way: 3,
+            self._jump_clock: 2,
             self._slow_link: 2,
             self._kill_host: 3,
             self._exclude_host: 2,
@@ -68,13 +79,6 @@ class Operations:
             self._trouble_database: 4,
             self._heal_database: 4,
         }
-        if not self._calm:
-            often |= faults
-        self._operations = list(often)
-        self._weights = [
-            weight * self._random.choice((0.0, 1.0, 1.0, 4.0)) for weight in often.values()
-        ]
-        self._weights[0] += 1.0
 
     def _post(self) -> None:
         client = self._client()
@@ -149,6 +153,18 @@ class Operations:
         parted_s = self._random.choice(_PARTED_S)
         self._cluster.note(f"the link of {one.id} and {other.id} is cut, for {parted_s} s")
         self._cluster.network.cut(one.id, other.id, parted_s)
+
+    def _cut_one_way(self) -> None:
+        one, other = self._two_hosts()
+        parted_s = self._random.choice(_PARTED_S)
+        self._cluster.note(f"{other.id} hears {one.id} no more, for {parted_s} s")
+        self._cluster.network.cut_one_way(one.id, other.id, parted_s)
+
+    def _jump_clock(self) -> None:
+        """Somebody sets the clock of a machine: an hour ahead, a minute back."""
+        host = self._host()
+        host.clock.ahead_s = self._random.choice((3600.0, -3600.0, 60.0, -60.0, 0.0))
+        self._cluster.note(f"the clock of {host.id} is {host.clock.ahead_s} s ahead")
 
     def _slow_link(self) -> None:
         one, other = self._two_hosts()

@@ -30,7 +30,8 @@ def make_relay(directory: Directory, switch: Switch, store: ChannelStore) -> Rel
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """The classes of a host; without arguments, the real ones."""
+    """The classes of a host; without arguments, the real ones. Unless it `evicts`, the supervisor
+    lets hosts be that cannot reach each other."""
 
     system: type[ActorSystem] = ActorSystem
     channel: Callable[[Loaded, RingBudget], ChannelActor] = ChannelActor
@@ -38,3 +39,4 @@ class Parts:
     relay: Callable[[Directory, Switch, ChannelStore], Relay] = make_relay
     channel_idle_s: float = 12.0
     journal: Callable[[Database, Life], SimulatedJournal] = SimulatedJournal
+    evicts: bool = True

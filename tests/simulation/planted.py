@@ -143,5 +143,6 @@ PLANTS: Final[Mapping[str, Plant]] = {
     "newest first": Plant(Parts(journal=_LastFirst), "overtaken", 400),
     "answer before the commit": Plant(Parts(channel=_AnswersEarly), "was acknowledged as", 400),
     "no fence": Plant(Parts(), "took rev", 400, _without_fence),
+    "no eviction": Plant(Parts(evicts=False), "", 400),
     "no keys": Plant(Parts(), "times", 400, _without_keys),
 }

@@ -5,6 +5,7 @@ import random as global_random
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from random import Random
 from typing import Final
 
@@ -12,12 +13,15 @@ import pytest
 import structlog
 from simulation import oracle
 from simulation.cluster import SimulatedCluster
-from simulation.hosts import PAUSE_BYTES
+from simulation.hosts import PAUSE_BYTES, StableId
 from simulation.loop import SimulatedLoop, Stuck
 from simulation.operations import Operations
 from simulation.parts import Parts
+from simulation.supervised import supervised_at_random
+from simulation.supervision import SupervisedCluster
 
 from streamhub.actors import ring, session
+from streamhub.cluster import host_watch
 from streamhub.domain import sync
 from streamhub.domain.channels import Committed, Draft, Outcome
 from streamhub.domain.ids import ChannelId, UserId
@@ -47,6 +51,9 @@ class Report:
     seen: int = 0
     repairs: int = 0
     cuts: int = 0
+    views: int = 0
+    """Published by supervisors."""
+
     steps: int = 0
     simulated_s: float = 0.0
 
@@ -54,16 +61,20 @@ class Report:
 def run_seed(
     seed: int, parts: Parts | None = None, commit: Commit = real_commit, trace: Trace | None = None
 ) -> Report:
-    """What the seed makes happen. Every fourth run is calm: no faults, and nothing to repair."""
+    """What the seed makes happen. Every fourth run is calm: no faults, and nothing to repair. In
+    every fifth, supervisors say which hosts there are."""
     random = Random(seed)  # noqa: S311 - it must come the same way again
-    calm = seed % 4 == 0
+    calm, supervised = seed % 4 == 0, seed % 5 == 3 and seed % 4 != 0
     idle_s = random.choice((2.0, 12.0, 300.0))
     parts = replace(parts or Parts(), channel_idle_s=idle_s)
 
     async def script(cluster: SimulatedCluster) -> Operations:
+        if isinstance(cluster, SupervisedCluster):
+            return await supervised_at_random(cluster, random)
         return await _at_random(cluster, random, calm=calm)
 
-    return run(script, random, parts=parts, commit=commit, trace=trace, calm=calm)
+    kind = SupervisedCluster if supervised else SimulatedCluster
+    return run(script, random, parts=parts, commit=commit, trace=trace, calm=calm, kind=kind)
 
 
 def run(
@@ -74,6 +85,7 @@ def run(
     commit: Commit = real_commit,
     trace: Trace | None = None,
     calm: bool = False,
+    kind: type[SimulatedCluster] = SimulatedCluster,
 ) -> Report:
     """Play `script`, heal, wait, judge."""
     global_random.seed(random.randrange(2**32))  # the edge's jitter
@@ -82,7 +94,7 @@ def run(
     begun_s = loop.time()
 
     async def play() -> None:
-        cluster = SimulatedCluster(random, parts or Parts(), trace)
+        cluster = kind(random, parts or Parts(), trace)
         try:
             operations = await script(cluster)
             await _heal(cluster)
@@ -98,7 +110,7 @@ def run(
             terms.append((draft.channel, draft.term, outcome.head.rev))
         return outcome
 
-    with _small_limits(recorded):
+    with _small_limits(recorded), _numbered_hosts():
         try:
             loop.run(play(), _WITHIN_S)
         except Stuck as error:
@@ -109,7 +121,7 @@ def run(
 
 
 async def _at_random(cluster: SimulatedCluster, random: Random, *, calm: bool) -> Operations:
-    for _ in range(random.randint(2, 4)):
+    for _ in range(random.choice((3, 3, 3, 4, 5, 7))):
         cluster.new_host()
     cluster.publish()
     await asyncio.sleep(0.1 if random.random() < 0.5 and not calm else 2.0)
@@ -182,10 +194,20 @@ def _count(report: Report, cluster: SimulatedCluster) -> None:
         report.acknowledged += sum(1 for sent in client.sent if sent.receipt)
         report.seen += sum(len(copy.seen) for copy in client.copies.values())
     report.repairs, report.cuts = cluster.all_repairs, cluster.network.cuts
+    report.views = cluster.views if isinstance(cluster, SupervisedCluster) else 0
 
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+@contextmanager
+def _numbered_hosts() -> Iterator[None]:
+    """Supervisors name hosts the same way again."""
+    numbers = count(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(host_watch, "make_id", lambda *_: StableId(f"ho_{next(numbers):04}"))
+        yield
 
 
 @contextmanager

@@ -31,6 +31,9 @@ def test_the_schedules_reach_what_they_are_for() -> None:
     assert sum(report.seen for report in reports) > 800
     assert sum(report.cuts for report in reports) > 40
     assert all(report.repairs == 0 for report in reports if report.calm)
+    supervised = [report for report in reports if report.views]
+    assert len(supervised) >= 5
+    assert sum(report.views for report in supervised) > 40
 
 
 def test_a_seed_runs_the_same_in_every_interpreter() -> None:
