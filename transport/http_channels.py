@@ -75,7 +75,10 @@ def routes(commands: Commands) -> list[web.RouteDef]:
 
 
 def _key_of(request: web.Request) -> str | None:
-    key = request.headers.get(IDEMPOTENCY_KEY)
+    given = request.headers.getall(IDEMPOTENCY_KEY, ())
+    if len(given) > 1:
+        raise Refused("bad_request", "came more than once", field=IDEMPOTENCY_KEY)
+    key = given[0] if given else None
     if key is not None and not _KEY.match(key):
         raise Refused(
             "bad_request", "must be 1 to 64 printable ASCII characters", field=IDEMPOTENCY_KEY
