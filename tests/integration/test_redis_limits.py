@@ -8,9 +8,13 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 from support.fault_proxy import FaultProxy, fault_proxy
+from support.polling import until
 
 from streamhub.domain.errors import TryAgain
+from streamhub.domain.limits import Allowance
 from streamhub.persistence.embedded.stack import EmbeddedUrls
+from streamhub.persistence.limits import LocalWhenAway
+from streamhub.persistence.memory.limits import InMemoryLimiter
 from streamhub.persistence.redis import RedisLimiter, open_redis, ping
 
 
@@ -77,3 +81,30 @@ async def test_while_redis_is_away_nobody_can_say(servers: EmbeddedUrls, proxy: 
         proxy.refuses = False
         await ping(client)
         assert await limits.take(secrets.token_hex(8), 1, 1) == 0
+
+
+@pytest.mark.parametrize("how", ["gone", "silent"])
+async def test_limits_that_stay_open_are_local_while_redis_is_away(
+    servers: EmbeddedUrls, proxy: FaultProxy, how: str
+) -> None:
+    def now_us() -> int:
+        return time.monotonic_ns() // 1000
+
+    async with open_redis(proxy.url(servers.redis)) as client:
+        meter = LocalWhenAway(RedisLimiter(client), InMemoryLimiter(now_us))
+        key, allowance = secrets.token_hex(8), Allowance(0.001, 3)
+        assert (await meter.draw(key, allowance)).left == 2
+        if how == "gone":
+            proxy.refuses = True
+            proxy.cut()
+        else:
+            proxy.answers_flow.clear()
+        granted = [(await meter.draw(key, allowance)).granted for _ in range(10)]
+        assert sum(granted) == 3, "this host by itself"
+        proxy.refuses = False
+        proxy.flow()
+
+        async def shared_again() -> bool:
+            return (await meter.draw(key, allowance)).granted == 1
+
+        await until(shared_again)
