@@ -1,7 +1,5 @@
 """Every host works out the same owners from the same view, and little moves when it changes."""
 
-from random import Random
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,24 +41,3 @@ def test_hosts_share_the_slots_about_evenly() -> None:
 def test_slots_are_within_range_and_nobody_owns_an_empty_cluster() -> None:
     assert all(0 <= slot_of(a) < SLOTS for a in ACTORS)
     assert SlotTable().owner(ACTORS[0]) is None
-
-
-def test_through_thousands_of_views_slots_move_only_from_the_gone_and_to_the_new() -> None:
-    random = Random(1)  # noqa: S311 - it must come the same way again
-    table, present, moved = SlotTable(), set[HostId](), 0
-    actors = ACTORS[:100]
-    for step in range(3000):
-        flipped = random.sample(HOSTS, random.choice((1, 1, 1, 2, 3)))
-        hosts = present ^ set(flipped)
-        after = table.updated(hosts)
-        for actor in actors:
-            before, now = table.owner(actor), after.owner(actor)
-            assert (now is None) == (not hosts)
-            if before != now:
-                moved += 1
-                assert before not in hosts or now not in present
-        if step % 100 == 0:
-            fresh = SlotTable(sorted(hosts))
-            assert [after.owner(a) for a in actors] == [fresh.owner(a) for a in actors]
-        table, present = after, hosts
-    assert moved > 10_000
