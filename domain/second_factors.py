@@ -28,9 +28,11 @@ DRIFT_STEPS: Final = 1
 
 RECOVERY_CODES: Final = 10
 _SECRET_BYTES: Final = 20  # RFC 4226, section 4: 160 bits
-_RECOVERY_BYTES: Final = 10
+_RECOVERY_BYTES: Final = 15
+"""From 112 bits on a code may be kept as a plain digest (ASVS 5.0, 6.5.2)."""
+
 _CODE: Final = re.compile(r"[0-9]{6}")
-_RECOVERY: Final = re.compile(r"[a-z2-7]{16}")
+_RECOVERY: Final = re.compile(r"[a-z2-7]{24}")
 
 
 class SecondFactor(msgspec.Struct, frozen=True, kw_only=True):
