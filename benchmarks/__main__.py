@@ -9,11 +9,11 @@ from typing import Final
 import click
 import uvloop
 
-from benchmarks import cluster, fanout, idle, sends
+from benchmarks import cluster, fanout, idle, log_ins, sends
 from benchmarks.report import Line, show
 from benchmarks.target import Database, Target, embedded_database, own_hosts, running
 
-_ALL: Final = ("fanout", "sends", "idle", "cluster")
+_ALL: Final = ("fanout", "sends", "log-ins", "idle", "cluster")
 _OF_ANY: Final = ("fanout", "sends")
 """Parts that can measure hosts that run already."""
 
@@ -49,6 +49,12 @@ def main(parts: tuple[str, ...], smoke: bool, up: Path | None, hosts: int) -> No
 
 
 async def _measure_own(database: Database, parts: tuple[str, ...], smoke: bool, hosts: int) -> None:
+    if "log-ins" in parts:
+        async with own_hosts(database, hosts) as target:
+            _show(
+                "log-ins",
+                await log_ins.measure(target, log_ins.SMOKE if smoke else log_ins.Sizes()),
+            )
     if of_any := tuple(part for part in parts if part in _OF_ANY):
         async with own_hosts(database, hosts) as target:
             await _measure(target, of_any, smoke)
@@ -70,6 +76,7 @@ def _show(part: str, lines: list[Line]) -> None:
     titles = {
         "fanout": "Fan-out: one channel, many sockets",
         "sends": "Durable sends",
+        "log-ins": "Log-ins beside chat",
         "idle": "Connections that do nothing",
     }
     show(titles[part], lines)

@@ -71,6 +71,8 @@ def settings(pool_size: int) -> Settings:
         "STREAMHUB_HEARTBEAT_MS": str(HEARTBEAT_MS),
         "STREAMHUB_UNAUTHENTICATED_PER_ADDRESS": "1000000",
         "STREAMHUB_POOL_SIZE": str(pool_size),
+        "STREAMHUB_LIMIT_LOG_IN": "1000/s burst 1000",
+        "STREAMHUB_LIMIT_GUESS": "1000/s burst 1000",
     }
     return load_settings(environ, cwd=Path("/nonexistent"))
 
