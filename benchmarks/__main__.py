@@ -39,7 +39,7 @@ def main(parts: tuple[str, ...], smoke: bool, up: Path | None, hosts: int) -> No
     began = time.monotonic()
     if up is not None:
         if not set(chosen) <= set(_OF_ANY):
-            raise click.UsageError("idle and cluster measure fresh hosts of their own only")
+            raise click.UsageError("only fanout and sends measure hosts that run already")
         uvloop.run(_measure(running(up), chosen, smoke))
     else:
         with embedded_database() as database:
@@ -51,18 +51,16 @@ def main(parts: tuple[str, ...], smoke: bool, up: Path | None, hosts: int) -> No
 async def _measure_own(database: Database, parts: tuple[str, ...], smoke: bool, hosts: int) -> None:
     if "log-ins" in parts:
         async with own_hosts(database, hosts) as target:
-            _show(
-                "log-ins",
-                await log_ins.measure(target, log_ins.SMOKE if smoke else log_ins.Sizes()),
-            )
+            sizes = log_ins.SMOKE if smoke else log_ins.Sizes()
+            _show("log-ins", await log_ins.measure(target, sizes))
     if of_any := tuple(part for part in parts if part in _OF_ANY):
         async with own_hosts(database, hosts) as target:
             await _measure(target, of_any, smoke)
     if "idle" in parts:
         _show("idle", await idle.measure(database, idle.SMOKE if smoke else idle.Sizes()))
     if "cluster" in parts:
-        sizes = cluster.SMOKE if smoke else cluster.Sizes()
-        (await cluster.measure(database, sizes)).show()
+        many = cluster.SMOKE if smoke else cluster.Sizes()
+        (await cluster.measure(database, many)).show()
 
 
 async def _measure(target: Target, parts: tuple[str, ...], smoke: bool) -> None:

@@ -7,7 +7,7 @@ the event loop; what chat feels of it is measured in rounds with and without, in
 import asyncio
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
 import aiohttp
@@ -26,7 +26,7 @@ class Sizes:
     per_s: int = 20
     accounts: int = 10
     rounds: int = 5
-    chat: sends.Sizes = sends.Sizes(seconds=6.0)
+    chat: sends.Sizes = field(default_factory=lambda: sends.Sizes(seconds=6.0))
 
 
 SMOKE = Sizes(per_s=4, accounts=2, rounds=1, chat=sends.SMOKE)

@@ -22,7 +22,7 @@ def run(module: str, *words: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_all_parts_beside_peers_run_and_lose_no_delivery() -> None:
-    done = run("benchmarks", "--smoke", "fanout", "sends", "idle")
+    done = run("benchmarks", "--smoke", "fanout", "sends", "log-ins", "idle")
     for line in (
         "40 sockets, single messages: CPU per delivery",
         "40 sockets, bursts of 20: CPU per delivery",
