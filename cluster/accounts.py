@@ -25,6 +25,7 @@ from streamhub.domain.one_time import OneTime, OneTimeStore
 from streamhub.domain.own_account import OwnAccount
 from streamhub.domain.principals import Principals
 from streamhub.domain.recovery import Recovery
+from streamhub.domain.registration import ConfirmedRegistration
 from streamhub.domain.sealing import Sealer
 from streamhub.domain.second_factors import SecondFactors
 from streamhub.domain.sign_in import Registration, SignIn
@@ -131,7 +132,13 @@ class Accounts:
             settings.server.public_url,
         )
         self.routes: list[web.RouteDef] = [
-            *http_auth.routes(self._sign_in, self._log_ins, self.people, self.people),
+            *http_auth.routes(
+                self._sign_in,
+                self._log_ins,
+                self.people,
+                self.people,
+                self._registration(settings, secret),
+            ),
             *http_account.routes(self._services()),
             *http_openid.routes(
                 self._provider(settings, pool, short_lived.authorizations), self.people
@@ -202,6 +209,22 @@ class Accounts:
             common_passwords=common_passwords(),
             now_ms=self._clock.now_ms,
             random_bytes=self._clock.random_bytes,
+        )
+
+    def _registration(self, settings: Settings, secret: Secret) -> ConfirmedRegistration | None:
+        confirm = settings.auth.confirm_email
+        if not (settings.mail.url is not None if confirm is None else confirm):
+            return None
+        return ConfirmedRegistration(
+            accounts=self.people,
+            sign_in=self._sign_in,
+            log_ins=self._log_ins,
+            links=self._links,
+            mailer=self._mailing.letters,
+            secret=secret,
+            now_ms=self._clock.now_ms,
+            random_bytes=self._clock.random_bytes,
+            in_background=self._in_background,
         )
 
     def _provider(

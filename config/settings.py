@@ -179,6 +179,12 @@ class AuthSettings:
         rules.one_of("open", "invited", "closed"),
         "Who may make an account: anybody, those who were invited, or nobody but administrators.",
     )
+    confirm_email: bool | None = setting(
+        None,
+        rules.FLAG,
+        "Whether there is an account only once its address was proven by mail, so that registering"
+        " tells nobody who is there. Absent: if a mail server is set.",
+    )
     argon2_memory_kib: int = setting(
         19_456, rules.whole(8, 4 << 20), "Memory of one password hash, in KiB."
     )

@@ -16,6 +16,8 @@ MailKind = Literal[
     "invitation",
     "password_changed",
     "password_reset",
+    "registered_already",
+    "registration",
     "sign_in",
     "signed_in",
     "welcome",

@@ -4,6 +4,7 @@ from typing import Final
 
 from streamhub.domain.accounts import Account
 from streamhub.domain.errors import Refused, TryAgain
+from streamhub.domain.ids import UserId
 from streamhub.domain.limits import Allowance, Limiter
 from streamhub.domain.mail import Mailer, MailKind
 from streamhub.domain.one_time import LIFE_S, OneTime, Pending, Purpose
@@ -14,6 +15,7 @@ _PAGES: Final[dict[Purpose, str]] = {
     "password_reset": "reset",
     "email_change": "confirm-email",
     "welcome": "confirm-email",
+    "registration": "confirm-registration",
 }
 """Pages of the client, which take the link from the fragment: it never reaches a log."""
 
@@ -22,6 +24,7 @@ _KINDS: Final[dict[Purpose, MailKind]] = {
     "password_reset": "password_reset",
     "email_change": "email_change",
     "welcome": "welcome",
+    "registration": "registration",
 }
 BY_ADDRESS: Final = Allowance(rate=0.1, burst=20)
 BY_ACCOUNT: Final = Allowance(rate=1 / 120, burst=5)
@@ -54,9 +57,15 @@ class MailedLinks:
         self, purpose: Purpose, account: Account, to: str, request: str, data: bytes = b""
     ) -> None:
         """Open the request, and mail its code and link."""
-        offer = await self._one_time.offer(request, purpose, account.id, data)
+        await self.mail_to(purpose, account.id, account.handle, to, request, data)
+
+    async def mail_to(
+        self, purpose: Purpose, user: UserId, handle: str, to: str, request: str, data: bytes
+    ) -> None:
+        """The same for somebody who has no account yet."""
+        offer = await self._one_time.offer(request, purpose, user, data)
         values = {
-            "handle": account.handle,
+            "handle": handle,
             "code": offer.code,
             "link": f"{self._public_url}/{_PAGES[purpose]}#{offer.link}",
             "minutes": str(LIFE_S // 60),

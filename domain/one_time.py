@@ -19,7 +19,7 @@ import msgspec
 from streamhub.config import Secret
 from streamhub.domain.ids import UserId
 
-Purpose = Literal["sign_in", "password_reset", "email_change", "welcome"]
+Purpose = Literal["sign_in", "password_reset", "email_change", "welcome", "registration"]
 
 LIFE_S: Final = 600
 MAX_TRIES: Final = 5

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple
 
+import msgspec
+
 from streamhub.domain.accounts import (
     RESERVED_HANDLES,
     Account,
@@ -53,6 +55,18 @@ class Applicant:
     password: str
 
 
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """An applicant whose words are good, with the password hashed."""
+
+    handle: str
+    name: str
+    email: str
+    password_hash: str
+
+    def __repr__(self) -> str:  # without what must not reach a log
+        return "Candidate(...)"
+
+
 class SignIn:
     """Registers and logs in.
 
@@ -95,36 +109,52 @@ class SignIn:
         Raises Refused: bad_request, invalid_text, conflict; forbidden where one must be invited;
         TryAgain("rate_limited").
         """
+        await self.check_registration(origin)
+        account = await self.create(applicant, origin)
+        return await self._log_ins.open(account, origin, "registered")
+
+    async def check_registration(self, origin: Origin) -> None:
+        """Whether somebody from there may register at all. Raises Refused("forbidden"),
+        TryAgain("rate_limited")."""
         await self._take("register", origin.network, self._limits.register)
         if self._registration != "open":
             raise Refused("forbidden", "accounts are made by invitation here")
-        account = await self.create(applicant, origin)
-        return await self._log_ins.open(account, origin, "registered")
 
     async def create(
         self, applicant: Applicant, origin: Origin, *, confirmed: bool = False
     ) -> Account:
         """A new account; `confirmed`: its address is proven to be theirs. Raises Refused:
         bad_request, invalid_text, conflict."""
+        return await self.admit(await self.prepared(applicant), origin, confirmed=confirmed)
+
+    async def prepared(self, applicant: Applicant) -> Candidate:
+        """The applicant, checked as far as one can without knowing who is there, and the password
+        hashed: that must not show in how long it takes. Raises Refused: bad_request,
+        invalid_text."""
         handle = check_handle(applicant.handle)
         email = check_email(applicant.email)
         name = check_name(applicant.name)
         password = check_password(applicant.password, (handle, email.lower()), self._common)
         password_hash = await self._hasher.hash(password)
-        # Only now: whether somebody is there already must not show in how long it takes.
-        if handle in RESERVED_HANDLES:
+        return Candidate(handle=handle, name=name, email=email, password_hash=password_hash)
+
+    async def admit(
+        self, candidate: Candidate, origin: Origin, *, confirmed: bool = False
+    ) -> Account:
+        """The account of a candidate. Raises Refused: conflict, bad_request."""
+        if check_handle(candidate.handle) in RESERVED_HANDLES:
             raise handle_or_email_taken()
         now_ms = self._now_ms()
         account = Account(
             id=UserId(make_id(USER, now_ms, self._random_bytes(RANDOM_BYTES))),
-            handle=handle,
-            name=name,
-            email=email,
+            handle=candidate.handle,
+            name=candidate.name,
+            email=candidate.email,
             role="user",
             created_at=now_ms,
             email_confirmed_at=now_ms if confirmed else None,
         )
-        await self._accounts.create(account, password_hash)
+        await self._accounts.create(account, candidate.password_hash)
         user = account.id
         await self._audit.record(
             origin.event("account.registered", now_ms, actor=user, target=user)

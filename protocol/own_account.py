@@ -34,6 +34,13 @@ class UseLink(Confidential, frozen=True, kw_only=True):
     second: str | None = None
 
 
+class ConfirmRegistration(Confidential, frozen=True, kw_only=True):
+    """`POST /v1/auth/register/confirm`. `handle`: another one, where that is taken by now."""
+
+    link: str
+    handle: str | None = None
+
+
 class ResetPassword(Confidential, frozen=True, kw_only=True):
     """`POST /v1/auth/reset/confirm`."""
 

@@ -64,6 +64,14 @@ CHAT: Final = (
 )
 WAYS_IN: Final = (
     Request("POST", "/v1/auth/register", "", accounts.Register, _SIGNED_IN, 201),
+    Request(
+        "POST",
+        "/v1/auth/register/confirm",
+        "",
+        own_account.ConfirmRegistration,
+        _SIGNED_IN,
+        201,
+    ),
     Request("POST", "/v1/auth/login", "", accounts.LogIn, _SIGNED_IN),
     Request("POST", "/v1/auth/refresh", "", accounts.Refresh, _SIGNED_IN),
     Request("POST", "/v1/auth/logout", "", accounts.Refresh, None, 204),

@@ -12,6 +12,7 @@ from streamhub.domain.log_ins import Grant, LogIns
 from streamhub.domain.origin import Origin
 from streamhub.domain.people import People
 from streamhub.domain.principals import Principal, Principals
+from streamhub.domain.registration import ConfirmedRegistration
 from streamhub.domain.sign_in import Applicant, SignIn
 from streamhub.protocol.accounts import (
     AccountObject,
@@ -23,6 +24,7 @@ from streamhub.protocol.accounts import (
     UserList,
 )
 from streamhub.protocol.frames import UserObject
+from streamhub.protocol.own_account import Asked, ConfirmRegistration
 from streamhub.transport.bodies import json_response, read_body, read_command
 from streamhub.transport.fairness import count_principal, count_stranger
 from streamhub.transport.middleware import REQUEST_ID
@@ -60,12 +62,18 @@ def bearer_of(request: web.Request) -> str:
 
 
 def routes(
-    sign_in: SignIn, log_ins: LogIns, accounts: AccountStore, people: People
+    sign_in: SignIn,
+    log_ins: LogIns,
+    accounts: AccountStore,
+    people: People,
+    registration: ConfirmedRegistration | None = None,
 ) -> list[web.RouteDef]:
-    """The routes of this area. The application must have PRINCIPALS."""
-    area = _Area(sign_in, log_ins, accounts, people)
+    """The routes of this area; with `registration`, addresses are proven before there is an
+    account. The application must have PRINCIPALS."""
+    area = _Area(sign_in, log_ins, accounts, people, registration)
     return [
         web.post("/v1/auth/register", area.register),
+        web.post("/v1/auth/register/confirm", area.confirm),
         web.post("/v1/auth/login", area.log_in),
         web.post("/v1/auth/refresh", area.refresh),
         web.post("/v1/auth/logout", area.log_out),
@@ -77,8 +85,14 @@ def routes(
 
 class _Area:
     def __init__(
-        self, sign_in: SignIn, log_ins: LogIns, accounts: AccountStore, people: People
+        self,
+        sign_in: SignIn,
+        log_ins: LogIns,
+        accounts: AccountStore,
+        people: People,
+        registration: ConfirmedRegistration | None,
     ) -> None:
+        self._registration = registration
         self._sign_in = sign_in
         self._log_ins = log_ins
         self._accounts = accounts
@@ -89,7 +103,17 @@ class _Area:
         applicant = Applicant(
             email=body.email, handle=body.handle, name=body.name, password=body.password
         )
+        if self._registration is not None:
+            asked = await self._registration.ask(applicant, origin_of(request))
+            return json_response(Asked(request=asked), status=202)
         grant = await self._sign_in.register(applicant, origin_of(request))
+        return granted(grant, status=201)
+
+    async def confirm(self, request: web.Request) -> web.Response:
+        body = await read_body(request, ConfirmRegistration)
+        if self._registration is None:
+            raise Refused("not_found", "addresses are not confirmed before registering here")
+        grant = await self._registration.confirm(body.link, body.handle, origin_of(request))
         return granted(grant, status=201)
 
     async def log_in(self, request: web.Request) -> web.Response:

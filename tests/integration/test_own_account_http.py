@@ -1,6 +1,7 @@
 """One's own account over HTTP: ways in by mail, profile, password, sessions, second factor."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -339,3 +340,65 @@ async def test_nobody_gets_to_an_account_without_its_token(
 ) -> None:
     response = await site.call(method, path, {})
     assert (response.status, await code_of(response)) == (401, "unauthenticated")
+
+
+# Registering where addresses are proven first
+
+
+@pytest.fixture
+async def careful(servers: EmbeddedUrls) -> AsyncIterator[AccountSite]:
+    async with account_site(servers, {"STREAMHUB_CONFIRM_EMAIL": "true"}) as site:
+        yield site
+
+
+def somebody() -> dict[str, str]:
+    handle = f"u{secrets.token_hex(6)}"
+    return {
+        "email": f"{handle}@example.org",
+        "handle": handle,
+        "name": "Ann",
+        "password": PASSWORD,
+    }
+
+
+async def registered(site: AccountSite, who: dict[str, str]) -> Person:
+    assert (await site.post("/v1/auth/register", **who)).status == 202
+    link = link_in(await site.mail(who["email"], "registration"))
+    confirmed = await site.post("/v1/auth/register/confirm", link=link)
+    assert confirmed.status == 201, await confirmed.text()
+    return site.signed_in(await confirmed.json(), who["email"])
+
+
+async def test_there_is_an_account_once_its_address_was_proven(careful: AccountSite) -> None:
+    ann = somebody()
+    assert (await careful.post("/v1/auth/register", **ann)).status == 202
+    assert (await log_in(careful, ann["handle"], PASSWORD)).status == 401
+    link = link_in(await careful.mail(ann["email"], "registration"))
+    confirmed = await careful.post("/v1/auth/register/confirm", link=link)
+    assert confirmed.status == 201
+    me = (await confirmed.json())["user"]
+    assert (me["handle"], me["email_confirmed"]) == (ann["handle"], True)
+    assert (await careful.post("/v1/auth/register/confirm", link=link)).status == 401
+    assert (await log_in(careful, ann["handle"], PASSWORD)).status == 200
+
+
+async def test_registering_does_not_tell_who_is_there(careful: AccountSite) -> None:
+    ann, other = somebody(), somebody()
+    await registered(careful, ann)
+    shown = []
+    for taken in ({}, {"email": ann["email"]}, {"handle": ann["handle"]}, {"handle": "admin"}):
+        response = await careful.post("/v1/auth/register", **{**somebody(), **taken})
+        body = await response.json()
+        shown.append((response.status, sorted(body), len(body["request"])))
+    assert shown == [(202, ["request"], 22)] * 4
+    await careful.mail(ann["email"], "registered_already")
+    assert other["email"] not in await careful.mailed(ann["email"])
+
+
+async def test_who_finds_the_handle_taken_chooses_another(careful: AccountSite) -> None:
+    ann, late = somebody(), somebody()
+    await registered(careful, ann)
+    await careful.post("/v1/auth/register", **{**late, "handle": ann["handle"]})
+    link = link_in(await careful.mail(late["email"], "registration"))
+    chosen = await careful.post("/v1/auth/register/confirm", link=link, handle=late["handle"])
+    assert (await chosen.json())["user"]["handle"] == late["handle"]

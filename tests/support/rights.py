@@ -28,6 +28,7 @@ WAYS_IN: Final = frozenset(
         "/v1/auth/openid/start",
         "/v1/auth/refresh",
         "/v1/auth/register",
+        "/v1/auth/register/confirm",
         "/v1/auth/reset",
         "/v1/auth/reset/confirm",
         "/v1/openapi.json",
