@@ -3,6 +3,7 @@
 from streamhub.client.client import StreamHubClient
 from streamhub.client.errors import (
     ClientError,
+    ConfirmByMail,
     Refused,
     SessionEnded,
     Unacknowledged,
@@ -35,6 +36,7 @@ __all__ = [
     "ChannelUpdated",
     "ClientError",
     "ClientEvent",
+    "ConfirmByMail",
     "ConnectionLost",
     "ConnectionRestored",
     "HttpApi",

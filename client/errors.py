@@ -1,6 +1,7 @@
 """What can go wrong for whoever uses the SDK.
 
 ClientError
+|-- ConfirmByMail   there is an account once the link of a mail was used
 |-- Refused         the server said no, and why: a problem with a stable `code`
 |-- Unacknowledged  no answer in time: it may have been done, and may still be
 |-- Unreachable     nobody answers at the server's address, or not as a StreamHub server
@@ -13,6 +14,10 @@ from streamhub.protocol.problems import PROBLEMS
 
 class ClientError(Exception):
     """Anything the SDK raises."""
+
+
+class ConfirmByMail(ClientError):
+    """There is an account once the link of a mail was used; see `HttpApi.confirm_registration`."""
 
 
 class Refused(ClientError):

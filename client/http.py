@@ -7,9 +7,10 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from streamhub.client.errors import Refused, Unreachable
+from streamhub.client.errors import ConfirmByMail, Refused, Unreachable
 from streamhub.protocol.accounts import LogIn, Refresh, Register, SignedIn
 from streamhub.protocol.frames import Outgoing, Problem, UserObject
+from streamhub.protocol.own_account import ConfirmRegistration
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=10)
 
@@ -53,13 +54,23 @@ class HttpApi:
         return self._session
 
     async def register(self, *, email: str, handle: str, name: str, password: str) -> SignedIn:
-        """Make an account and sign in."""
+        """Make an account and sign in. Raises ConfirmByMail where the address must be confirmed
+        first."""
         body = Register(email=email, handle=handle, name=name, password=password)
-        return _decoded(await self._call("POST", "v1/auth/register", body=body), SignedIn)
+        answer = await self._call("POST", "v1/auth/register", body=body)
+        if b"access_token" not in answer:
+            raise ConfirmByMail("a mail has a link for you: confirm your address with it")
+        return _decoded(answer, SignedIn)
 
-    async def log_in(self, login: str, password: str) -> SignedIn:
-        """Sign in; `login` is a handle or an e-mail address."""
-        body = LogIn(login=login, password=password)
+    async def confirm_registration(self, link: str, handle: str | None = None) -> SignedIn:
+        """Sign in for the first time by the link of a mail, or what follows its `#`."""
+        body = ConfirmRegistration(link=link.rpartition("#")[2], handle=handle)
+        answer = await self._call("POST", "v1/auth/register/confirm", body=body)
+        return _decoded(answer, SignedIn)
+
+    async def log_in(self, login: str, password: str, code: str | None = None) -> SignedIn:
+        """Sign in; `login` is a handle or an e-mail address, `code` that of a second factor."""
+        body = LogIn(login=login, password=password, code=code)
         return _decoded(await self._call("POST", "v1/auth/login", body=body), SignedIn)
 
     async def refresh(self, refresh_token: str) -> SignedIn:

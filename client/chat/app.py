@@ -8,7 +8,7 @@ from streamhub.client.chat.commands import COMMANDS, Misuse
 from streamhub.client.chat.conversation import Conversation
 from streamhub.client.chat.screen import Screen
 from streamhub.client.client import StreamHubClient
-from streamhub.client.errors import ClientError
+from streamhub.client.errors import ClientError, ConfirmByMail, Refused
 from streamhub.client.http import HttpApi
 from streamhub.client.tokens import AccountTokens
 from streamhub.protocol.accounts import SignedIn
@@ -55,8 +55,18 @@ class Chat:
         """Raises ClientError."""
         if password is None:
             password = await self.screen.ask("Password", secret=True)
-        if password is not None:
-            await self._enter(await self._api.log_in(login, password))
+        if password is None:
+            return
+        try:
+            signed_in = await self._api.log_in(login, password)
+        except Refused as error:
+            if error.code != "second_factor_required":
+                raise
+            code = await self.screen.ask("Code of your app")
+            if code is None:
+                return
+            signed_in = await self._api.log_in(login, password, code)
+        await self._enter(signed_in)
 
     async def register(self) -> None:
         """Raises ClientError."""
@@ -66,9 +76,18 @@ class Chat:
         password = await self.screen.ask("Password", secret=True)
         if email is None or handle is None or name is None or password is None:
             return
-        await self._enter(
-            await self._api.register(email=email, handle=handle, name=name, password=password)
-        )
+        try:
+            signed_in = await self._api.register(
+                email=email, handle=handle, name=name, password=password
+            )
+        except ConfirmByMail:
+            self.screen.note("a mail has a link for you: type /confirm and the link")
+        else:
+            await self._enter(signed_in)
+
+    async def confirm(self, link: str, handle: str | None) -> None:
+        """Raises ClientError."""
+        await self._enter(await self._api.confirm_registration(link, handle))
 
     async def _enter(self, signed_in: SignedIn) -> None:
         self._signed_in = None

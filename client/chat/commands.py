@@ -28,6 +28,7 @@ class Chat(Protocol):
 
     async def log_in(self, login: str) -> None: ...
     async def register(self) -> None: ...
+    async def confirm(self, link: str, handle: str | None) -> None: ...
     def quit(self) -> None: ...
 
 
@@ -39,6 +40,12 @@ class ChatCommand(NamedTuple):
 
 async def _register(chat: Chat, words: list[str]) -> None:
     await chat.register()
+
+
+async def _confirm(chat: Chat, words: list[str]) -> None:
+    if not words:
+        raise Misuse("say /confirm and the link of the mail")
+    await chat.confirm(words[0], words[1] if len(words) > 1 else None)
 
 
 async def _login(chat: Chat, words: list[str]) -> None:
@@ -133,6 +140,9 @@ async def _quit(chat: Chat, words: list[str]) -> None:
 COMMANDS: Final[Mapping[str, ChatCommand]] = MappingProxyType(
     {
         "register": ChatCommand(_register, "/register", "Make an account and sign in."),
+        "confirm": ChatCommand(
+            _confirm, "/confirm LINK [HANDLE]", "Confirm your address by the link of the mail."
+        ),
         "login": ChatCommand(_login, "/login NAME", "Sign in, by handle or e-mail address."),
         "channels": ChatCommand(_channels, "/channels", "Your channels, and those you may join."),
         "create": ChatCommand(_create, "/create NAME [private]", "Make a channel and open it."),

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pyotp
 import pytest
 from aiohttp import ClientResponse
@@ -17,6 +18,7 @@ from support.account_site import (
     link_in,
 )
 
+from streamhub.client import ConfirmByMail, HttpApi, Refused
 from streamhub.persistence.embedded.stack import EmbeddedUrls
 
 NEW_PASSWORD = "another horse battery staple"
@@ -402,3 +404,22 @@ async def test_who_finds_the_handle_taken_chooses_another(careful: AccountSite) 
     link = link_in(await careful.mail(late["email"], "registration"))
     chosen = await careful.post("/v1/auth/register/confirm", link=link, handle=late["handle"])
     assert (await chosen.json())["user"]["handle"] == late["handle"]
+
+
+async def test_the_sdk_says_that_a_mail_must_be_read_and_goes_on_with_its_link(
+    careful: AccountSite,
+) -> None:
+    who = somebody()
+    async with HttpApi(str(careful.client.make_url("/"))) as api:
+        with pytest.raises(ConfirmByMail):
+            await api.register(**who)
+        mail = await careful.mail(who["email"], "registration")
+        signed_in = await api.confirm_registration(link_in(mail))
+        assert signed_in.user.handle == who["handle"]
+        person = careful.signed_in(msgspec.to_builtins(signed_in), who["email"])
+        _, codes = await turned_on(person)
+        with pytest.raises(Refused) as refused:
+            await api.log_in(who["handle"], PASSWORD)
+        assert refused.value.code == "second_factor_required"
+        again = await api.log_in(who["handle"], PASSWORD, codes[0])
+        assert again.user.id == signed_in.user.id
