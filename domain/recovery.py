@@ -75,7 +75,8 @@ class Recovery:
         unauthenticated, bad_request.
         """
         check_password(password, (), self._common)
-        account = await self._account(await self._links.by_link("password_reset", link, origin))
+        pending = await self._links.by_link("password_reset", link, origin)
+        account = await self._account(pending, origin)
         own = (account.handle, (account.email or "").lower())
         password_hash = await self._hasher.hash(check_password(password, own, self._common))
         now_ms = self._now_ms()
@@ -96,14 +97,15 @@ class Recovery:
     async def _signed_in(
         self, pending: Pending | None, second: str | None, origin: Origin
     ) -> Grant:
-        account = await self._account(pending)
+        account = await self._account(pending, origin)
         if account.email_confirmed_at is None:  # they read its mail
             edit = AccountEdit(email_confirmed_at=self._now_ms())
             account = await self._edits.edit(account.id, edit, ())
         return await self._sign_in.finish(account, second, origin, "mail")
 
-    async def _account(self, pending: Pending | None) -> Account:
+    async def _account(self, pending: Pending | None, origin: Origin) -> Account:
         account = None if pending is None else await self._accounts.account(pending.user)
         if account is None or account.closed:
+            await self._sign_in.note_failure(origin, "mail")
             raise wrong_or_used()
         return account

@@ -237,6 +237,10 @@ class SignIn:
 
     # -- private ----------------------------------------------------------------------------
 
+    async def note_failure(self, origin: Origin, how: str) -> None:
+        """Record that somebody did not get in by a way that names no account."""
+        await self._failed(None, origin, how)
+
     async def _failed(self, found: Credentials | None, origin: Origin, how: str) -> None:
         target = found.account.id if found else None
         event = origin.event("sign_in.failed", self._now_ms(), target=target, detail=how)

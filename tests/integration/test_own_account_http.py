@@ -19,6 +19,8 @@ from support.account_site import (
 )
 
 from streamhub.client import ConfirmByMail, HttpApi, Refused
+from streamhub.domain.audit import AuditQuery
+from streamhub.persistence.audit import PostgresAuditLog
 from streamhub.persistence.embedded.stack import EmbeddedUrls
 
 NEW_PASSWORD = "another horse battery staple"
@@ -52,6 +54,8 @@ async def test_a_code_from_a_mail_signs_in_once_with_its_request(site: AccountSi
     code = code_in(await ann.mail("sign_in"))
     wrong = await site.post("/v1/auth/code", request="A" * 22, code=code)
     assert await code_of(wrong) == "unauthenticated"
+    failed = await PostgresAuditLog(site.pool).entries(AuditQuery(kind="sign_in.failed", limit=1))
+    assert (failed[0].detail, failed[0].address) == ("mail", "127.0.0.1")
     granted = await site.post("/v1/auth/code", request=request, code=code)
     assert granted.status == 200
     assert (await granted.json())["user"]["id"] == ann.id
