@@ -23,6 +23,7 @@ from streamhub.domain.log_ins import LogIns
 from streamhub.domain.mailed_links import MailedLinks
 from streamhub.domain.one_time import OneTime, OneTimeStore
 from streamhub.domain.own_account import OwnAccount
+from streamhub.domain.own_tokens import OwnTokens
 from streamhub.domain.principals import Principals
 from streamhub.domain.recovery import Recovery
 from streamhub.domain.registration import ConfirmedRegistration
@@ -42,7 +43,14 @@ from streamhub.persistence.passwords import Argon2Hasher, common_passwords
 from streamhub.persistence.personal_tokens import PostgresPersonalTokens
 from streamhub.persistence.postgres import Pool
 from streamhub.persistence.second_factors import PostgresSecondFactors
-from streamhub.transport import http_account, http_admin, http_audit, http_auth, http_openid
+from streamhub.transport import (
+    http_account,
+    http_admin,
+    http_audit,
+    http_auth,
+    http_openid,
+    http_tokens,
+)
 from streamhub.transport.http_account import AccountServices
 from streamhub.transport.oidc import OpenIdProvider
 
@@ -89,11 +97,12 @@ class Accounts:
         self._clock = clock
         self._background: set[asyncio.Future[None]] = set()
         self._mailing = Mailing(settings, pool, secret, clock)
+        tokens = PostgresPersonalTokens(pool)
         self.principals = Principals(
             verifier=TokenVerifier(secret, auth.issuer),
             revocations=self._revocations,
             families=self._families,
-            tokens=PostgresPersonalTokens(pool),
+            tokens=tokens,
             now_ms=clock.now_ms,
         )
         self._log_ins = LogIns(
@@ -140,6 +149,16 @@ class Accounts:
                 self._registration(settings, secret),
             ),
             *http_account.routes(self._services()),
+            *http_tokens.routes(
+                OwnTokens(
+                    tokens=tokens,
+                    accounts=self.people,
+                    edits=self._edits,
+                    audit=self._audit,
+                    now_ms=clock.now_ms,
+                    random_bytes=clock.random_bytes,
+                )
+            ),
             *http_openid.routes(
                 self._provider(settings, pool, short_lived.authorizations), self.people
             ),

@@ -65,7 +65,12 @@ class PersonalTokenStore(Protocol):
         ...
 
     async def bearer(self, digest: bytes, now_ms: int) -> Bearer | None:
-        """None for a token that is unknown, revoked or expired."""
+        """None for a token that is unknown, revoked or expired, and for a bot's whose owner is
+        suspended or gone."""
+        ...
+
+    async def still(self, token: FamilyId, now_ms: int) -> Bearer | None:
+        """The same for a token that was good before."""
         ...
 
     async def used(self, token: FamilyId, now_ms: int, address: str) -> None:

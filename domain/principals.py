@@ -86,10 +86,14 @@ class Principals:
 
     async def renewed(self, principal: Principal) -> Principal:
         """What a principal may do by now; for sockets, after news of its user."""
-        if principal.standing.scopes is not None:
-            return principal
-        account = await self._families.signed_in(principal.family)
+        scopes = principal.standing.scopes
+        if scopes is None:
+            account = await self._families.signed_in(principal.family)
+        else:
+            bearer = await self._tokens.still(principal.family, self._now_ms())
+            account = bearer.account if bearer else None
         standing = _open(account, principal.user).standing
+        standing = msgspec.structs.replace(standing, scopes=scopes)
         return msgspec.structs.replace(principal, standing=standing)
 
     def changed(self, subject: str) -> None:

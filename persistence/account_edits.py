@@ -62,6 +62,7 @@ _END_TOKENS: Final = """
     SELECT cluster_log_append($2, id) FROM ended WHERE revoked_at IS NULL
 """
 _TELL: Final = "SELECT cluster_log_append($1, $2)"
+_TELL_BOTS: Final = "SELECT cluster_log_append($1, id) FROM users WHERE owner_id = $2"
 _ACCOUNTS: Final = """
     SELECT * FROM accounts
     WHERE id > $1
@@ -155,6 +156,7 @@ async def _edited(
         await connection.execute(_SIGN_OUT, after.id, sign_out.now_ms, sign_out.keep, REVOKED)
     if (before.role, before.status) != (after.role, after.status):
         await connection.execute(_TELL, RIGHTS_CHANGED, after.id)
+        await connection.execute(_TELL_BOTS, RIGHTS_CHANGED, after.id)
     return after
 
 

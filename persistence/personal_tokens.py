@@ -29,11 +29,14 @@ _ADD: Final = """
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
 _OF: Final = "SELECT * FROM personal_tokens WHERE user_id = $1 AND revoked_at IS NULL ORDER BY id"
+# A bot rests while its owner does.
 _BEARER: Final = """
     SELECT a.*, t.id AS token_id, t.user_id, t.made_by, t.name AS token_name, t.scopes,
         t.created_at AS made_at, t.expires_at, t.last_used_at, t.last_address
     FROM personal_tokens t JOIN accounts a ON a.id = t.user_id
-    WHERE t.digest = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)
+        LEFT JOIN users o ON o.id = a.owner_id
+    WHERE (t.digest = $1 OR t.id = $2) AND t.revoked_at IS NULL
+        AND (t.expires_at IS NULL OR t.expires_at > $3) AND COALESCE(o.status, 'active') = 'active'
 """
 _USED: Final = """
     UPDATE personal_tokens SET last_used_at = $2, last_address = $3
@@ -78,21 +81,10 @@ class PostgresPersonalTokens:
         return tuple(map(_token, await self._pool.fetch(_OF, user)))
 
     async def bearer(self, digest: bytes, now_ms: int) -> Bearer | None:
-        row = await self._pool.fetchrow(_BEARER, digest, now_ms)
-        if row is None:
-            return None
-        token = PersonalToken(
-            id=FamilyId(row["token_id"]),
-            user=UserId(row["user_id"]),
-            made_by=UserId(row["made_by"]),
-            name=row["token_name"],
-            scopes=frozenset(row["scopes"]),
-            created_at=row["made_at"],
-            expires_at=row["expires_at"],
-            last_used_at=row["last_used_at"],
-            last_address=row["last_address"],
-        )
-        return Bearer(token=token, account=account_of(row))
+        return _bearer(await self._pool.fetchrow(_BEARER, digest, None, now_ms))
+
+    async def still(self, token: FamilyId, now_ms: int) -> Bearer | None:
+        return _bearer(await self._pool.fetchrow(_BEARER, None, token, now_ms))
 
     async def used(self, token: FamilyId, now_ms: int, address: str) -> None:
         await self._pool.execute(_USED, token, now_ms, address, USED_EVERY_MS)
@@ -108,6 +100,23 @@ class PostgresPersonalTokens:
             return True
 
         return await self._pool.transact(work)
+
+
+def _bearer(row: Record | None) -> Bearer | None:
+    if row is None:
+        return None
+    token = PersonalToken(
+        id=FamilyId(row["token_id"]),
+        user=UserId(row["user_id"]),
+        made_by=UserId(row["made_by"]),
+        name=row["token_name"],
+        scopes=frozenset(row["scopes"]),
+        created_at=row["made_at"],
+        expires_at=row["expires_at"],
+        last_used_at=row["last_used_at"],
+        last_address=row["last_address"],
+    )
+    return Bearer(token=token, account=account_of(row))
 
 
 def _token(row: Record) -> PersonalToken:

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from streamhub.protocol import accounts, admin, frames, own_account
+from streamhub.protocol import accounts, admin, frames, own_account, own_tokens
 from streamhub.protocol.frames import Incoming, Outgoing
 
 
@@ -207,5 +207,26 @@ ADMIN: Final = (
         admin.AuditVerdict,
     ),
 )
-REQUESTS: Final = (*WAYS_IN, *OWN, *PEOPLE, *CHAT, *ADMIN)
+
+
+def _tokens(path: str) -> tuple[Request, ...]:
+    """Those of a person, and the same of a bot."""
+    return (
+        Request("GET", path, "token.list", None, own_tokens.TokenList),
+        Request("POST", path, "token.create", own_tokens.MakeToken, own_tokens.MadeToken, 201),
+        Request("DELETE", f"{path}/{{token}}", "token.revoke", None, None, 204),
+    )
+
+
+TOKENS: Final = (
+    *_tokens(f"{_ME}/tokens"),
+    Request("GET", f"{_ME}/bots", "bot.list", None, own_tokens.BotList),
+    Request("POST", f"{_ME}/bots", "bot.create", own_tokens.MakeBot, own_tokens.BotObject, 201),
+    Request(
+        "PATCH", f"{_ME}/bots/{{bot}}", "bot.create", own_tokens.ChangeBot, own_tokens.BotObject
+    ),
+    Request("DELETE", f"{_ME}/bots/{{bot}}", "bot.delete", None, None, 204),
+    *_tokens(f"{_ME}/bots/{{bot}}/tokens"),
+)
+REQUESTS: Final = (*WAYS_IN, *OWN, *TOKENS, *PEOPLE, *CHAT, *ADMIN)
 """All but `GET /v1/server`, `GET /v1/openapi.json` and the socket at `GET /v1/ws`."""

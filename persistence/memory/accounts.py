@@ -107,6 +107,8 @@ class InMemoryAccountStore:
             await self._sign_out(user, sign_out)
         if (before.role, before.status) != (after.role, after.status):
             await self._announce(RIGHTS_CHANGED, user)
+            for bot in [one for one in self._accounts.values() if one.owner == user]:
+                await self._announce(RIGHTS_CHANGED, bot.id)
         for event in events:
             await self._audit.record(event)
         return after

@@ -50,12 +50,23 @@ class InMemoryPersonalTokens:
         return tuple(sorted((t for t in found if t.user == user), key=lambda token: token.id))
 
     async def bearer(self, digest: bytes, now_ms: int) -> Bearer | None:
-        for row in self._rows.values():
-            expires = row.token.expires_at
-            if row.digest == digest and not row.revoked and (expires is None or expires > now_ms):
-                account = await self._accounts.account(row.token.user)
-                return None if account is None else Bearer(token=row.token, account=account)
-        return None
+        found = (id for id, row in self._rows.items() if row.digest == digest)
+        token = next(found, None)
+        return None if token is None else await self.still(token, now_ms)
+
+    async def still(self, token: FamilyId, now_ms: int) -> Bearer | None:
+        row = self._rows.get(token)
+        if row is None or row.revoked:
+            return None
+        if row.token.expires_at is not None and row.token.expires_at <= now_ms:
+            return None
+        account = await self._accounts.account(row.token.user)
+        if account is None:
+            return None
+        owner = None if account.owner is None else await self._accounts.account(account.owner)
+        if owner is not None and owner.status != "active":
+            return None
+        return Bearer(token=row.token, account=account)
 
     async def used(self, token: FamilyId, now_ms: int, address: str) -> None:
         row = self._rows[token]

@@ -131,6 +131,17 @@ async def test_a_revoked_token_is_over_everywhere(stores: Stores) -> None:
     assert [entry.kind for entry in entries] == ["token.revoked", "token.created"]
 
 
+async def test_a_token_is_found_again_by_its_name_as_long_as_it_is_good(stores: Stores) -> None:
+    ann = await stores.account()
+    token, _ = await stores.token(ann.id, expires_at=NOW + 10)
+    found = await stores.tokens.still(token.id, NOW)
+    assert found is not None
+    assert found.account == ann
+    assert await stores.tokens.still(token.id, NOW + 10) is None
+    await stores.tokens.revoke(token.id, ann.id, NOW, event("token.revoked", token.id))
+    assert await stores.tokens.still(token.id, NOW) is None
+
+
 async def test_nobody_revokes_anothers_token_but_a_bots_owner_does(stores: Stores) -> None:
     ann, bob, bot = [await stores.account() for _ in range(3)]
     token, digest = await stores.token(bot.id, made_by=ann.id)

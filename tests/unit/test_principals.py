@@ -232,3 +232,19 @@ async def test_a_socket_learns_what_it_may_do_by_now() -> None:
     await house.accounts.edit(ann.id, AccountEdit(status="deactivated"), [])
     with pytest.raises(Refused, match="unauthenticated"):
         await house.principals.renewed(admitted.principal)
+
+
+async def test_a_socket_that_acts_by_a_token_learns_it_too() -> None:
+    house = House()
+    ann = await house.account()
+    bearer, token = await house.personal(ann.id)
+    admitted = await house.principals.admit(bearer)
+    await house.accounts.edit(ann.id, AccountEdit(status="suspended"), [])
+    renewed = await house.principals.renewed(admitted.principal)
+    assert (renewed.standing.status, renewed.standing.scopes) == (
+        "suspended",
+        frozenset({"chat:read"}),
+    )
+    await house.tokens.revoke(token, ann.id, NOW, EVENT)
+    with pytest.raises(Refused, match="unauthenticated"):
+        await house.principals.renewed(renewed)
