@@ -18,6 +18,7 @@ from streamhub.domain.errors import StreamHubError
 from streamhub.domain.families import REVOKED
 from streamhub.domain.federation import Federation
 from streamhub.domain.identities import AuthorizationStore
+from streamhub.domain.invitations import Invitations
 from streamhub.domain.limits import Limiter
 from streamhub.domain.log_ins import LogIns
 from streamhub.domain.mailed_links import MailedLinks
@@ -36,6 +37,7 @@ from streamhub.persistence.accounts import PostgresAccountStore
 from streamhub.persistence.audit import PostgresAuditLog
 from streamhub.persistence.families import PostgresFamilyStore
 from streamhub.persistence.identities import PostgresIdentities, RedisAuthorizations
+from streamhub.persistence.invitations import PostgresInvitations
 from streamhub.persistence.memory.identities import InMemoryAuthorizations
 from streamhub.persistence.memory.one_time import InMemoryOneTimeStore
 from streamhub.persistence.one_time import RedisOneTimeStore
@@ -48,6 +50,7 @@ from streamhub.transport import (
     http_admin,
     http_audit,
     http_auth,
+    http_invitations,
     http_openid,
     http_tokens,
 )
@@ -149,6 +152,18 @@ class Accounts:
                 self._registration(settings, secret),
             ),
             *http_account.routes(self._services()),
+            *http_invitations.routes(
+                Invitations(
+                    store=PostgresInvitations(pool),
+                    accounts=self.people,
+                    sign_in=self._sign_in,
+                    log_ins=self._log_ins,
+                    mailer=self._mailing.letters,
+                    public_url=settings.server.public_url,
+                    now_ms=clock.now_ms,
+                    random_bytes=clock.random_bytes,
+                )
+            ),
             *http_tokens.routes(
                 OwnTokens(
                     tokens=tokens,

@@ -120,6 +120,17 @@ class SignIn:
         if self._registration != "open":
             raise Refused("forbidden", "accounts are made by invitation here")
 
+    async def check_invited(self, origin: Origin) -> None:
+        """Whether somebody from there may come by an invitation. Raises Refused("forbidden"),
+        TryAgain("rate_limited")."""
+        await self._take("register", origin.network, self._limits.register)
+        self.check_may_invite()
+
+    def check_may_invite(self) -> None:
+        """Raises Refused("forbidden") where only administrators make accounts."""
+        if self._registration == "closed":
+            raise Refused("forbidden", "administrators make the accounts here")
+
     async def create(
         self, applicant: Applicant, origin: Origin, *, confirmed: bool = False
     ) -> Account:

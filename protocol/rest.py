@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from streamhub.protocol import accounts, admin, frames, own_account, own_tokens
+from streamhub.protocol import accounts, admin, frames, invitations, own_account, own_tokens
 from streamhub.protocol.frames import Incoming, Outgoing
 
 
@@ -228,5 +228,18 @@ TOKENS: Final = (
     Request("DELETE", f"{_ME}/bots/{{bot}}", "bot.delete", None, None, 204),
     *_tokens(f"{_ME}/bots/{{bot}}/tokens"),
 )
-REQUESTS: Final = (*WAYS_IN, *OWN, *TOKENS, *PEOPLE, *CHAT, *ADMIN)
+INVITATIONS: Final = (
+    Request("POST", "/v1/auth/invited", "", invitations.Redeem, _SIGNED_IN, 201),
+    Request("GET", "/v1/invitations", "invitation.list", None, invitations.InvitationList),
+    Request(
+        "POST",
+        "/v1/invitations",
+        "invitation.create",
+        invitations.Invite,
+        invitations.MadeInvitation,
+        201,
+    ),
+    Request("DELETE", "/v1/invitations/{invitation}", "invitation.revoke", None, None, 204),
+)
+REQUESTS: Final = (*WAYS_IN, *INVITATIONS, *OWN, *TOKENS, *PEOPLE, *CHAT, *ADMIN)
 """All but `GET /v1/server`, `GET /v1/openapi.json` and the socket at `GET /v1/ws`."""

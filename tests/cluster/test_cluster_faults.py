@@ -14,12 +14,13 @@ import pytest
 import pytest_asyncio
 from support.checker import report
 from support.load import Load, Size, assert_whole, load
-from support.nodes import Nodes
+from support.nodes import HEARTBEAT_MS, Nodes
 from support.operator import Operator
 from support.up import START_WITHIN_S
 
 SIZE: Final = Size(channels=20, senders=50, listeners=300, per_s=0.5)
 QUIET_MESSAGES: Final = 100
+LISTENERS_NOTICE_S: Final = HEARTBEAT_MS / 1000 + 12.0
 ROUND_S: Final = 135
 ROUNDS: Final = max(2, round(float(os.environ.get("SOAK_MINUTES", "0")) * 60 / ROUND_S))
 
@@ -109,6 +110,7 @@ async def test_a_node_is_killed_and_another_takes_its_share(
 async def test_nobody_notices_that_rays_head_forgets_and_remembers(
     operator: Operator, clients: Load
 ) -> None:
+    await clients.quiet(LISTENERS_NOTICE_S)  # those of the node that was killed last
     before = len(clients.losses)
     await operator.restart_gcs(clients)
     assert clients.losses[before:] == []

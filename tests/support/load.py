@@ -178,6 +178,19 @@ class Load:
 
         await until(are, within_s=within_s)
 
+    async def quiet(self, seconds: float, within_s: float = 90.0) -> None:
+        """Until no connection was lost for so long: who only listens hears late of a dead node."""
+        loop = asyncio.get_running_loop()
+        count, since = len(self.losses), loop.time()
+
+        async def is_quiet() -> bool:
+            nonlocal count, since
+            if len(self.losses) != count:
+                count, since = len(self.losses), loop.time()
+            return loop.time() - since >= seconds
+
+        await until(is_quiet, within_s=within_s)
+
     def waits(self, *, since_s: float) -> list[float]:
         """How long messages that were under way at `since_s`, or sent later, then waited for
         their acknowledgement, the shortest first. Seconds."""

@@ -32,6 +32,9 @@ from streamhub.domain.messages import ActorId
 SERVICE: Final = "streamhub.test"
 PORT: Final = 8080
 ADMIN_PORT: Final = 8081
+HEARTBEAT_MS: Final = 8000
+"""Who only listens notices a dead node within this and the 10 s that a ping may take."""
+
 _ANSWER_WITHIN_S: Final = 2.0
 _STREAMHUB: Final = (sys.executable, "-P", "-m", "streamhub")
 _SUPERVISOR: Final = b"ray::SupervisorActor"
@@ -172,6 +175,7 @@ class Nodes:
             "STREAMHUB_S3_URL": urls.objects,
             "STREAMHUB_AUTH_SECRET": self._auth_secret,
             "STREAMHUB_CLUSTER_SECRET": self._cluster_secret,
+            "STREAMHUB_HEARTBEAT_MS": str(HEARTBEAT_MS),
             "STREAMHUB_HOST": "0.0.0.0",  # noqa: S104 - of a namespace
             "STREAMHUB_ADMIN_HOST": "0.0.0.0",  # noqa: S104
         }
