@@ -9,6 +9,7 @@ import structlog
 from aiohttp import web
 from redis.asyncio import Redis
 
+from streamhub.cluster.complete import public_url_of
 from streamhub.cluster.limits import sign_in_limits_of
 from streamhub.cluster.mailing import Clock, Mailing
 from streamhub.config import Secret, Settings
@@ -141,7 +142,7 @@ class Accounts:
             OneTime(short_lived.one_time, secret, clock.random_bytes),
             self._mailing.letters,
             limiter,
-            settings.server.public_url,
+            public_url_of(settings.server),
         )
         self.routes: list[web.RouteDef] = [
             *http_auth.routes(
@@ -159,7 +160,7 @@ class Accounts:
                     sign_in=self._sign_in,
                     log_ins=self._log_ins,
                     mailer=self._mailing.letters,
-                    public_url=settings.server.public_url,
+                    public_url=public_url_of(settings.server),
                     now_ms=clock.now_ms,
                     random_bytes=clock.random_bytes,
                 )

@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 
 from streamhub.cluster.ports import Ports
-from streamhub.config import Secret, Settings, SettingsError
+from streamhub.config import Secret, ServerSettings, Settings, SettingsError
 from streamhub.persistence.embedded.folder import ServerFolder
 from streamhub.persistence.embedded.stack import EmbeddedUrls
 
@@ -57,6 +57,11 @@ def check_complete(settings: Settings) -> None:
 def hosts_per_node(settings: Settings) -> int:
     """As many as asked for, else one for each core this process may use."""
     return settings.server.hosts or len(os.sched_getaffinity(0))
+
+
+def public_url_of(server: ServerSettings) -> str:
+    """Where clients reach `server`, for links: as set, else by its address and port."""
+    return server.public_url or url_of(server.host, server.port, tls=server.tls_cert is not None)
 
 
 def url_of(host: str, port: int, *, tls: bool = False) -> str:

@@ -72,10 +72,11 @@ class InvitationStore(Protocol):
 
 
 class Made(NamedTuple):
-    """`text` is what the one who is invited shows; shown this once."""
+    """`text` is what the one who is invited shows; shown this once. None when it went by mail:
+    it proves the address, so only who reads that mail may have it."""
 
     invitation: Invitation
-    text: str
+    text: str | None
 
 
 class Invitations:
@@ -128,9 +129,10 @@ class Invitations:
         text = _PREFIX + base64.urlsafe_b64encode(secret).rstrip(b"=").decode()
         event = origin.event("invitation.created", now_ms, actor=by.user, target=invitation.id)
         await self._store.add(invitation, _digest(text), event)
-        if invitation.email is not None:
-            await self._mail(invitation, invitation.email, text)
-        return Made(invitation, text)
+        if invitation.email is None:
+            return Made(invitation, text)
+        await self._mail(invitation, invitation.email, text)
+        return Made(invitation, None)
 
     async def of(self, user: UserId) -> tuple[Invitation, ...]:
         """Those of the account that can still be used."""

@@ -29,9 +29,10 @@ class InvitationObject(Outgoing, frozen=True, kw_only=True):
 
 
 class MadeInvitation(InvitationObject, frozen=True, kw_only=True):
-    """`invitation` is what the one who is invited shows; it comes this once."""
+    """`invitation` is what the one who is invited shows; it comes this once, and not at all with
+    `email`: then it is in the mail alone, as it proves that address."""
 
-    invitation: str
+    invitation: str | None = None
 
     def __repr__(self) -> str:
         return f"MadeInvitation({self.id})"

@@ -87,7 +87,8 @@ async def test_an_invitation_by_mail_is_for_its_address_and_proves_it(
 ) -> None:
     ann = await inviter(site, servers)
     guest = somebody()
-    await made(ann, email=guest["email"])
+    answer = await made(ann, email=guest["email"])
+    assert "shi_" not in str(answer)
     invitation = link_in(await site.mail(guest["email"], "invitation"))
     other = await come(site, invitation)
     assert (other.status, (await other.json())["field"]) == (400, "email")
@@ -164,3 +165,13 @@ async def test_the_database_holds_no_link(site: AccountSite, servers: EmbeddedUr
     )
     assert row is not None
     assert invitation["invitation"].removeprefix("shi_") not in row["row"]
+
+
+async def test_a_deleted_account_leaves_no_invitation_and_no_address_it_invited(
+    site: AccountSite, servers: EmbeddedUrls
+) -> None:
+    ann, guest = await inviter(site, servers), somebody()
+    await made(ann, email=guest["email"])
+    assert (await ann.post("/v1/me/delete", current_password=PASSWORD)).status == 204
+    count = "SELECT count(*) FROM invitations WHERE email = $1"
+    assert await site.pool.fetchval(count, guest["email"]) == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from streamhub.cluster import ray_node
-from streamhub.cluster.complete import completed, url_of
+from streamhub.cluster.complete import completed, public_url_of, url_of
 from streamhub.cluster.ports import Ports
 from streamhub.cluster.state import AdminState, HostState, State, StateFile, read_state
 from streamhub.config import Secret, Settings, load_settings
@@ -111,3 +111,10 @@ def test_rays_sockets_fit_however_deep_the_folder_is(tmp_path: Path) -> None:
     assert len(os.fsencode(ray_node.ray_folder(deep))) <= ray_node.MAX_FOLDER_BYTES
     assert ray_node.ray_folder(deep) != ray_node.ray_folder(deep / "y")
     assert ray_node.ray_folder(deep) == ray_node.ray_folder(deep)
+
+
+def test_links_lead_to_the_address_and_port_unless_told(tmp_path: Path, ports: Ports) -> None:
+    full = completed(Settings(), ServerFolder(tmp_path), URLS, ports)
+    assert public_url_of(full.server) == url_of(full.server.host, 4000)
+    told = load_settings({"STREAMHUB_PUBLIC_URL": "https://chat.example.org"}, cwd=tmp_path)
+    assert public_url_of(told.server) == "https://chat.example.org"
