@@ -37,7 +37,7 @@ from streamhub.protocol.pace import Pace
 from streamhub.telemetry import Metrics, configure_logging
 from streamhub.transport import http_auth
 from streamhub.transport.app import Parts, create_app
-from streamhub.transport.links import Handler
+from streamhub.transport.link_intake import Handler
 from streamhub.transport.site import listen_socket, run_site
 
 HEARTBEAT_MS: Final = 600_000

@@ -21,9 +21,10 @@ from streamhub.domain import envelopes
 from streamhub.domain.envelopes import NoInterest
 from streamhub.domain.ids import CHANNEL, RANDOM_BYTES, USER, ChannelId, HostId, UserId, make_id
 from streamhub.domain.messages import ActorId
-from streamhub.transport import links
+from streamhub.transport import link_calls
 from streamhub.transport.broadcast import Broadcast
-from streamhub.transport.links import Handler, Links
+from streamhub.transport.link_intake import Handler
+from streamhub.transport.links import Links
 from streamhub.transport.relay import Relay
 from streamhub.transport.site import listen_socket, run_site
 
@@ -67,7 +68,7 @@ class _Hub:
 
     async def open(self, handlers: Mapping[type, Handler]) -> None:
         app = web.Application()
-        app.router.add_get(links.PATH, self.links.accept)
+        app.router.add_get(link_calls.PATH, self.links.accept)
         site = await run_site(
             app,
             listen_socket("127.0.0.1", 0, False),

@@ -33,7 +33,7 @@ from streamhub.persistence.writer import PostgresJournal
 from streamhub.protocol.close_codes import CloseCode
 from streamhub.protocol.connection import Rules
 from streamhub.telemetry import Metrics
-from streamhub.transport import http_channels, http_openapi, links
+from streamhub.transport import http_channels, http_openapi, link_calls
 from streamhub.transport.admission import Admission
 from streamhub.transport.asking import Asking
 from streamhub.transport.commands import Commands
@@ -126,7 +126,7 @@ class Chat:
             *http_channels.routes(commands),
             *http_openapi.routes(),
         )
-        self.private_routes = [web.get(links.PATH, self.links.accept)]
+        self.private_routes = [web.get(link_calls.PATH, self.links.accept)]
         self._sweep = OutboxSweep(host, self._outbox, self.actors, membership)
         self._sweeping: asyncio.Task[None] | None = None
         self._measure(metrics)

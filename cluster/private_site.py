@@ -23,12 +23,12 @@ from streamhub.domain.cluster import HostEntry, HostReport
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import HostId
 from streamhub.telemetry import merge
-from streamhub.transport import links
+from streamhub.transport import link_calls
 from streamhub.transport.link_tls import LinkTls
 
 METRICS: Final = "/metrics"
 REPORT: Final = "/report"
-_AUTHENTICATES_ITSELF: Final = frozenset({links.PATH})  # by a challenge, in both directions
+_AUTHENTICATES_ITSELF: Final = frozenset({link_calls.PATH})  # by a challenge, in both directions
 _TIMEOUT_S: Final = 2.0
 
 log = structlog.get_logger(__name__)

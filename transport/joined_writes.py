@@ -5,15 +5,22 @@ with 500 sockets and bursts of 20 that took 9.7 us a delivery, and joined it tak
 """
 
 import asyncio
+from typing import Protocol
+
+
+class Writer(Protocol):
+    """What holds back its writes until the end of the pass."""
+
+    def flush(self) -> None: ...
 
 
 class Flusher:
     """The sockets of a host that have something to write in this pass."""
 
     def __init__(self) -> None:
-        self._writers: list[JoinedWriter] = []
+        self._writers: list[Writer] = []
 
-    def flush_soon(self, writer: "JoinedWriter") -> None:
+    def flush_soon(self, writer: Writer) -> None:
         """At the end of this pass, in the order of the calls."""
         if not self._writers:
             asyncio.get_running_loop().call_soon(self._flush)

@@ -17,34 +17,25 @@ What is sent while a link is dialled waits for it; while it fails, `send` says s
 """
 
 import asyncio
-import ssl
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final
 
-import aiohttp
 import structlog
 from aiohttp import web
 
 from streamhub.config import Secret
 from streamhub.domain.envelopes import Envelope
 from streamhub.domain.ids import HostId
-from streamhub.transport.link import DEAD_AFTER_S, IN_ORDER, MENDED, End, Link, Sent, close
-from streamhub.transport.link_batches import MAX_BATCH_BYTES, Encoder, envelopes_of
-from streamhub.transport.link_handshake import (
-    SPOKEN,
-    Hello,
-    LinkRefused,
-    NoCommonVersion,
-    Socket,
-    Versions,
-    answer,
-    call,
-)
+from streamhub.transport.joined_writes import Flusher
+from streamhub.transport.link import Link, Sent
+from streamhub.transport.link_batches import MAX_BATCH_BYTES, Encoder
+from streamhub.transport.link_calls import NOT_LINKED, Called, Calls, Tls, socket_of
+from streamhub.transport.link_ends import DEAD_AFTER_S, IN_ORDER, MENDED, End
+from streamhub.transport.link_handshake import SPOKEN, Hello, NoCommonVersion, Versions
+from streamhub.transport.link_intake import Handler, Intake
 from streamhub.transport.link_troubles import Troubles
 
 log = structlog.get_logger()
-
-PATH: Final = "/link"
 
 MAX_QUEUED: Final = 50_000
 """Envelopes that may wait for a slow peer: beyond, the link is given up."""
@@ -55,35 +46,9 @@ MAX_QUEUED_BYTES: Final = 64 * 1024 * 1024
 PAUSE_S: Final = 1.0
 """Between two attempts to link."""
 
-_CLOSE_S: Final = 0.5
-"""A peer that does not answer a close within this is gone anyway."""
+HEARTBEAT_S: Final = 1.0
 
 _MINE: Final = "this host is calling you already"
-
-Handler = Callable[[HostId, Any], None]
-
-_NOT_LINKED: Final = (
-    aiohttp.ClientError,
-    LinkRefused,
-    OSError,
-    TimeoutError,
-    TypeError,
-    ValueError,
-)
-
-
-class Tls(Protocol):
-    """See `link_tls.LinkTls`."""
-
-    @property
-    def client(self) -> ssl.SSLContext: ...
-
-    def explain(self, error: Exception) -> str: ...
-
-
-class _Called(NamedTuple):
-    socket: aiohttp.ClientWebSocketResponse
-    version: int
 
 
 class Links:
@@ -105,17 +70,14 @@ class Links:
     ) -> None:
         self.host = host
         self.sent = Sent()
-        self._key = secret.reveal().encode()
-        self._address = address
+        self._calls = Calls(host, secret, address=address, tls=tls, spoken=spoken)
         self._on_lost = on_lost
-        self._tls = tls
-        self._spoken = spoken
-        self._handlers: Mapping[type, Handler] = {}
+        self._intake = Intake(host)
         self._links: dict[HostId, Link] = {}
         self._troubles = Troubles()
         self._encoder = Encoder()
-        self._local: list[Envelope] = []
-        self._http: aiohttp.ClientSession | None = None
+        self._flusher = Flusher()
+        self._next_beat: asyncio.TimerHandle | None = None
         self._closed = False
 
     def __len__(self) -> int:
@@ -144,14 +106,13 @@ class Links:
 
     def start(self, handlers: Mapping[type, Handler]) -> None:
         """Begin to carry; each envelope goes to the handler of its type."""
-        self._handlers = handlers
-        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=DEAD_AFTER_S))
+        self._intake.handlers = handlers
+        self._calls.start()
+        self._beat_later()
 
     def send(self, host: HostId, envelope: Envelope) -> bool:
         if host == self.host:
-            if not self._local:
-                asyncio.get_running_loop().call_soon(self._deliver_local)
-            self._local.append(envelope)
+            self._intake.take_own(envelope)
             return True
         link = self._links.get(host) or self._dialled(host)
         if link is None or link.failing:
@@ -174,54 +135,38 @@ class Links:
 
     async def close(self) -> None:
         self._closed = True
+        if self._next_beat is not None:
+            self._next_beat.cancel()
         tasks = [link.dialling for link in self._links.values() if link.dialling]
         for link in list(self._links.values()):
             self._end(link, "dropped")
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._http is not None:
-            await self._http.close()
+        await self._calls.close()
 
     # -- dialling ---------------------------------------------------------------------------
 
     def _dialled(self, peer: HostId) -> Link | None:
-        if self._closed or self._address(peer) is None:
+        if self._closed or not self._calls.knows(peer):
             return None
-        link = self._links[peer] = Link(peer)
+        link = self._links[peer] = Link(peer, self._flusher, self.sent)
         link.dialling = asyncio.ensure_future(self._dial(link))
         return link
 
     async def _dial(self, link: Link) -> None:
         """Try until there is a link; `accept` ends it when the peer's own call comes first."""
-        called: _Called | None = None
+        called: Called | None = None
         while called is None:
             began = asyncio.get_running_loop().time()
             link.pausing.clear()
             try:
-                async with asyncio.timeout(DEAD_AFTER_S):
-                    called = await self._call(link.peer)
-            except _NOT_LINKED as error:
+                called = await self._calls.call(link.peer)
+            except NOT_LINKED as error:
                 if str(error) == _MINE:
                     await asyncio.sleep(DEAD_AFTER_S)  # until that call comes, and ends this
                 self._not_linked(link, error, began)
                 link.pausing.set()
                 await asyncio.sleep(PAUSE_S)
-        await self._carry(link, *called)
-
-    async def _call(self, peer: HostId) -> _Called:
-        address = self._address(peer)
-        if address is None or self._http is None:
-            raise LinkRefused("its address is not known")
-        socket = await self._http.ws_connect(
-            f"{'https' if self._tls else 'http'}://{address}{PATH}",
-            ssl=self._tls.client if self._tls else True,
-            max_msg_size=MAX_BATCH_BYTES,
-            timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_S),
-        )
-        try:
-            return _Called(socket, await call(socket, self._key, self.host, peer, self._spoken))
-        except BaseException:
-            await socket.close()
-            raise
+        await self._carry(link, called)
 
     def _not_linked(self, link: Link, error: Exception, began: float) -> None:
         """Whoever waits for the link hears that there is none; later attempts are quiet."""
@@ -233,33 +178,25 @@ class Links:
             return
         link.failing = True
         link.discard()
-        why = self._tls.explain(error) if self._tls else str(error) or repr(error)
-        log.warning("link.refused", peer=link.peer, error=why)
+        log.warning("link.refused", peer=link.peer, error=self._calls.explain(error))
         self._on_lost(link.peer)
 
     # -- accepting --------------------------------------------------------------------------
 
     async def accept(self, request: web.Request) -> web.WebSocketResponse:
-        """The private site's handler of `PATH`."""
-        socket = web.WebSocketResponse(
-            max_msg_size=MAX_BATCH_BYTES, compress=False, timeout=_CLOSE_S
-        )
-        await socket.prepare(request)
-        try:
-            async with asyncio.timeout(DEAD_AFTER_S):
-                peer, version = await answer(socket, self._key, self._refusal, self._spoken)
-        except _NOT_LINKED as error:
-            log.info("link.not_accepted", error=str(error) or repr(error))
-            await socket.close()
+        """The private site's handler of `link_calls.PATH`."""
+        socket = await socket_of(request)
+        called = await self._calls.answer(socket, self._refusal)
+        if called is None:
             return socket
-        link = self._links.get(peer)
+        link = self._links.get(called.peer)
         if link is not None and link.socket is not None:
             self._end(link, "replaced")  # its end of the old one is gone
             link = None
         if link is None:
-            link = self._links[peer] = Link(peer)
+            link = self._links[called.peer] = Link(called.peer, self._flusher, self.sent)
         link.stop_dialling()
-        await self._carry(link, socket, version)
+        await self._carry(link, called)
         return socket
 
     async def _refusal(self, hello: Hello) -> str:
@@ -276,46 +213,34 @@ class Links:
 
     # -- carrying ---------------------------------------------------------------------------
 
-    async def _carry(self, link: Link, socket: Socket, version: int) -> None:
-        log.info("link.open", peer=link.peer, version=version)
-        await link.carry(socket, self._take, self._end, self.sent)
+    async def _carry(self, link: Link, called: Called) -> None:
+        log.info("link.open", peer=link.peer, version=called.version)
+        await link.carry(called.socket, self._intake.take, self._end)
 
-    def _take(self, peer: HostId, batch: bytes) -> None:
-        for envelope in envelopes_of(batch):
-            self._handle(peer, envelope)
+    def _beat_later(self) -> None:
+        self._next_beat = asyncio.get_running_loop().call_later(HEARTBEAT_S, self._beat)
 
-    def _handle(self, sender: HostId, envelope: Envelope) -> None:
-        try:
-            self._handlers[type(envelope)](sender, envelope)
-        except Exception:
-            log.exception("link.handler_failed", peer=sender, envelope=type(envelope).__name__)
-
-    def _deliver_local(self) -> None:
-        envelopes, self._local = self._local, []
-        for envelope in envelopes:
-            self._handle(self.host, envelope)
+    def _beat(self) -> None:
+        """Say something on every link that is open, and end those that are silent or idle."""
+        now = asyncio.get_running_loop().time()
+        self._beat_later()
+        for link in tuple(self._links.values()):
+            if link.socket is not None and (end := link.beat(now)):
+                self._end(link, end)
 
     def _end(self, link: Link, end: End) -> None:
         """Forget the link, once; one that broke is dialled again, for whoever comes to need it."""
         if self._links.get(link.peer) is not link:
             return
         del self._links[link.peer]
-        socket = link.release()
+        was_open = link.release(end)
         if end in IN_ORDER:
             self._troubles.forget(link.peer)
-        elif socket is not None:
+        elif was_open:
             self._troubles.broke(link.peer, link.opened, link.heard)
-        if socket is not None:
+        if was_open:
             log.info("link.lost", peer=link.peer, why=end)
-            closing = asyncio.ensure_future(close(socket, end))
-            closing.add_done_callback(_forget)
         if not link.failing:
             self._on_lost(link.peer)
         if end in MENDED and link.peer not in self._links:
             self._dialled(link.peer)
-
-
-def _forget(closing: "asyncio.Task[None]") -> None:
-    """How a socket's closing failed concerns nobody."""
-    if not closing.cancelled():
-        closing.exception()

@@ -11,7 +11,7 @@ from streamhub.config import Secret
 from streamhub.domain.cluster import HostEntry
 from streamhub.domain.ids import HostId
 from streamhub.transport.health import create_admin_app
-from streamhub.transport.links import PATH
+from streamhub.transport.link_calls import PATH
 from streamhub.transport.site import listen_socket, run_site
 
 SECRET = Secret("the secret of this cluster, long enough")

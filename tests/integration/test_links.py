@@ -1,6 +1,7 @@
 """Two hosts and the link between them, over real sockets."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from support.linked_peers import ANN, BOB, SECRET, Wire
 from streamhub.config import Secret
 from streamhub.domain.envelopes import Envelope, NoInterest, NotOwner
 from streamhub.domain.ids import HostId
-from streamhub.transport import link_handshake, links
+from streamhub.transport import link_calls, link_handshake, links
 from streamhub.transport.site import listen_socket
 
 
@@ -34,6 +35,35 @@ async def test_everything_arrives_once_and_in_order_both_ways(wire: Wire) -> Non
     assert ann.got == [(BOB, (f"b{n}",)) for n in range(2000)]
     assert (len(ann.links), len(bob.links)) == (1, 1)
     assert ann.lost == bob.lost == []
+
+
+async def test_what_the_transport_does_not_take_waits_and_arrives_in_order(wire: Wire) -> None:
+    ann, bob = await wire.peer(ANN), await wire.peer(BOB)
+    ann.send(BOB, "first")
+    await until(lambda: len(bob.got) == 1)
+    text = "x" * 10_000
+    for n in range(3000):
+        assert ann.send(BOB, str(n), text)
+        assert bob.send(ANN, str(n), text)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert ann.links.queued > 0  # 30 MB are more than the kernel's buffers hold
+    await until(lambda: len(bob.got) == 3001 and len(ann.got) == 3000)
+    assert [words[0] for _, words in bob.got] == ["first", *map(str, range(3000))]
+    assert [words[0] for _, words in ann.got] == [str(n) for n in range(3000)]
+    assert ann.links.queued == bob.links.queued == 0
+    assert ann.lost == bob.lost == []
+
+
+async def test_what_is_no_frame_ends_the_link(wire: Wire) -> None:
+    bob = await wire.peer(BOB)
+    async with aiohttp.ClientSession() as http:
+        socket = await http.ws_connect(f"http://{wire.addresses[BOB]}{link_calls.PATH}")
+        await link_handshake.call(socket, SECRET.reveal().encode(), ANN, BOB)
+        await until(lambda: len(bob.links) == 1)
+        os.write(socket.get_extra_info("socket").fileno(), b"\xf2\x80mask")  # reserved bits
+        await until(lambda: bob.lost == [ANN])
+        assert (await socket.receive()).type is not aiohttp.WSMsgType.BINARY
 
 
 async def test_a_host_reaches_itself_without_a_link(wire: Wire) -> None:
@@ -93,7 +123,7 @@ async def test_a_queue_that_is_full_ends_the_link(
 async def test_envelopes_of_a_newer_version_are_left_out(wire: Wire) -> None:
     bob = await wire.peer(BOB)
     async with aiohttp.ClientSession() as http:
-        socket = await http.ws_connect(f"http://{wire.addresses[BOB]}{links.PATH}")
+        socket = await http.ws_connect(f"http://{wire.addresses[BOB]}{link_calls.PATH}")
         await link_handshake.call(socket, SECRET.reveal().encode(), ANN, BOB)
         known: Envelope = NoInterest(topics=("known",))
         batch: list[Any] = [[99, "from the future"], known]
@@ -113,9 +143,9 @@ async def test_a_handler_that_fails_does_not_end_the_link(wire: Wire) -> None:
 async def test_a_caller_that_says_nothing_is_let_go(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(links, "DEAD_AFTER_S", 0.2)
+    monkeypatch.setattr(link_calls, "DEAD_AFTER_S", 0.2)
     await wire.peer(BOB)
     async with aiohttp.ClientSession() as http:
-        socket = await http.ws_connect(f"http://{wire.addresses[BOB]}{links.PATH}")
+        socket = await http.ws_connect(f"http://{wire.addresses[BOB]}{link_calls.PATH}")
         message = await asyncio.wait_for(socket.receive(), 10)
         assert message.type is aiohttp.WSMsgType.CLOSE

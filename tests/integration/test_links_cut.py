@@ -10,7 +10,7 @@ from support.chat_hosts import until
 from support.fault_proxy import FaultProxy, running
 from support.linked_peers import ANN, BOB, Peer, Wire
 
-from streamhub.transport import link, link_troubles, links
+from streamhub.transport import link, link_calls, link_socket, link_troubles, links
 
 
 class CutWire(Wire):
@@ -54,9 +54,9 @@ class CutWire(Wire):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten times as fast as in production."""
-    monkeypatch.setattr(link, "HEARTBEAT_S", 0.1)
-    monkeypatch.setattr(link, "DEAD_AFTER_S", 0.4)
-    monkeypatch.setattr(links, "DEAD_AFTER_S", 0.4)
+    monkeypatch.setattr(links, "HEARTBEAT_S", 0.1)
+    for module in (link, link_calls, link_socket, links):
+        monkeypatch.setattr(module, "DEAD_AFTER_S", 0.4)
     monkeypatch.setattr(links, "PAUSE_S", 0.1)
     monkeypatch.setattr(link_troubles, "UNLINKED_S", 1.0)
     monkeypatch.setattr(link_troubles, "SETTLED_S", 1.0)
@@ -116,7 +116,7 @@ async def test_a_cut_pair_is_not_hammered(
     ann, _ = peers
     calls: list[float] = []
     at_once: list[int] = []
-    real = ann.links._call
+    real = ann.links._calls.call
 
     async def counted(peer: str) -> object:
         calls.append(asyncio.get_running_loop().time())
@@ -132,7 +132,7 @@ async def test_a_cut_pair_is_not_hammered(
         nonlocal ended
         ended += 1
 
-    monkeypatch.setattr(ann.links, "_call", counted)
+    monkeypatch.setattr(ann.links._calls, "call", counted)
     wire.block()
     await until(lambda: (ann.send(BOB, "try"), len(calls) >= 6)[1])
     assert set(at_once) == {1}

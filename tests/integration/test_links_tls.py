@@ -14,7 +14,7 @@ from support.linked_peers import ANN, BOB, SECRET, Peer, Wire
 
 from streamhub.cluster.private_site import Siblings, guard_private_site
 from streamhub.domain.cluster import HostEntry
-from streamhub.transport import links
+from streamhub.transport import link_calls
 from streamhub.transport.health import create_admin_app
 from streamhub.transport.link_tls import LinkTls
 from streamhub.transport.site import listen_socket, run_site
@@ -106,7 +106,7 @@ async def test_who_shows_no_certificate_is_not_heard(wire: Wire, authority: Auth
     with capture_logs() as logs:
         async with aiohttp.ClientSession() as http:
             with pytest.raises(aiohttp.ClientError):
-                await http.get(f"https://{wire.addresses[ANN]}{links.PATH}", ssl=context)
+                await http.get(f"https://{wire.addresses[ANN]}{link_calls.PATH}", ssl=context)
     refused = [entry["error"] for entry in logs if entry["event"] == "link.tls_refused"]
     assert set(refused) == {"the caller shows no certificate"}
 

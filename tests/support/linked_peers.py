@@ -7,7 +7,7 @@ from aiohttp import web
 from streamhub.config import Secret
 from streamhub.domain.envelopes import NoInterest
 from streamhub.domain.ids import HostId
-from streamhub.transport import links
+from streamhub.transport import link_calls
 from streamhub.transport.link_handshake import SPOKEN, Versions
 from streamhub.transport.link_tls import LinkTls
 from streamhub.transport.links import Links
@@ -58,7 +58,7 @@ class Wire:
     ) -> Peer:
         peer = Peer(host, self.addresses, secret, tls, spoken)
         app = web.Application()
-        app.router.add_get(links.PATH, peer.links.accept)
+        app.router.add_get(link_calls.PATH, peer.links.accept)
         site = await run_site(
             app,
             listen_socket("127.0.0.1", 0, False),

@@ -9,7 +9,7 @@ import typing
 import msgspec
 import pytest
 
-from streamhub.domain.channels import Member, Mention, Message, MessageCreated
+from streamhub.domain.channels import Member, Mention, Message, MessageCreated, Overview
 from streamhub.domain.envelopes import (
     Answered,
     Ask,
@@ -26,6 +26,7 @@ from streamhub.domain.envelopes import (
 )
 from streamhub.domain.ids import ChannelId, HostId, MessageId, UserId
 from streamhub.domain.messages import (
+    ChannelAdded,
     MembersChanged,
     Post,
     Problem,
@@ -56,6 +57,18 @@ CHANGE = MessageCreated(
     key="k1",
 )
 POST = Post(author=ANN, key="k1", digest=b"\x01\x02", text="bob", mentions=(MENTION,))
+OVERVIEW = Overview(
+    id=CHANNEL,
+    kind="channel",
+    name="lunch",
+    role="member",
+    rev=9,
+    seq=5,
+    nth=4,
+    read_seq=3,
+    read_nth=2,
+    mentions=1,
+)
 MEMBER = Member(user=BOB, role="member", joined_at=1000, rev=9)
 
 GOLDEN: dict[str, tuple[Envelope, str]] = {
@@ -108,6 +121,13 @@ GOLDEN: dict[str, tuple[Envelope, str]] = {
         Passed(topic="channel:ch_1", event=TypingStarted(channel=CHANNEL, user=ANN)),
         "9305ac6368616e6e656c3a63685f3183a474797065ae747970696e672e73746172746564a7636861"
         "6e6e656ca463685f31a475736572a675735f616e6e",
+    ),
+    "passed, channel added": (
+        Passed(topic="inbox:us_ann", event=ChannelAdded(overview=OVERVIEW)),
+        "9305ac696e626f783a75735f616e6e82a474797065ad6368616e6e656c2e6164646564a86f766572"
+        "766965778aa26964a463685f31a46b696e64a76368616e6e656ca46e616d65a56c756e6368a4726f"
+        "6c65a66d656d626572a372657609a373657105a36e746804a8726561645f73657103a8726561645f"
+        "6e746802a86d656e74696f6e7301",
     ),
     "interest": (
         Interest(topics=(("channel:ch_1", 7), ("inbox:us_ann", -1))),
