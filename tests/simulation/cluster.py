@@ -41,6 +41,10 @@ class SimulatedCluster:
     def evicts(self) -> bool:
         return self._parts.evicts
 
+    @property
+    def compares(self) -> bool:
+        return self._parts.compares
+
     def note(self, what: str) -> None:
         if self._trace is not None:
             self._trace(f"{asyncio.get_running_loop().time():9.3f}  {what}")
@@ -51,7 +55,8 @@ class SimulatedCluster:
 
     def some_host(self) -> SimulatedHost | None:
         """A host that takes clients."""
-        doors = [host for host in self.hosts.values() if host.id in self._view.hosts]
+        awake = [host for host in self.hosts.values() if not host.life.frozen]
+        doors = [host for host in awake if host.id in self._view.hosts]
         return self.random.choice(doors) if doors else None
 
     # -- hosts ----------------------------------------------------------------------------------
@@ -168,8 +173,9 @@ class SimulatedCluster:
         self.note("all is healed")
         self.network.heal()
         self.database.heal()
-        for host in self.hosts.values():
+        for host in list(self.hosts.values()):
             host.deaf = False
+            host.life.thaw()
         self._fill_up()
         self.publish()
         for client in self.clients:

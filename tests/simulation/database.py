@@ -171,6 +171,9 @@ class SimulatedJournal(InMemoryJournal):
     def submit(self, draft: Draft, done: Callable[[Outcome], None]) -> None:
         super().submit(draft, lambda outcome: self._life.run(done, outcome))
 
+    def _begin(self, channel: ChannelId) -> None:
+        self._life.run(super()._begin, channel)  # a frozen host sends its next batch once it wakes
+
 
 def _loop() -> asyncio.AbstractEventLoop:
     return asyncio.get_running_loop()

@@ -12,7 +12,7 @@ from simulation.database import (
     SimulatedChannelStore,
     SimulatedOutbox,
 )
-from simulation.loop import Life
+from simulation.loop import NOBODY, Life
 from simulation.network import Network
 from simulation.parts import Parts
 from simulation.sockets import Reader, Wire
@@ -31,6 +31,7 @@ from streamhub.transport.asking import Asking
 PAUSE_BYTES: Final = 1200
 LEASE_S: Final = 3.0
 _INBOX_IDLE_S: Final = 8.0
+_GIVEN_UP_S: Final = (3.0, 10.0)
 
 
 class StableId(str):
@@ -168,6 +169,15 @@ class SimulatedHost:
         for wire in list(self.wires):
             wire.snap()
 
+    def freeze(self) -> None:
+        """kill -STOP. Peers and clients give it up, unless it goes on soon."""
+        self.life.freeze()
+        self._network.fall_silent(self.id)
+        for wire in self.wires:
+            asyncio.get_running_loop().call_later(
+                self._random.uniform(*_GIVEN_UP_S), self._given_up, wire, context=NOBODY
+            )
+
     def look(self) -> None:
         """There is a newer view."""
         self.life.run(self._read_view_in, self._random.uniform(0.0, 0.05))
@@ -256,6 +266,10 @@ class SimulatedHost:
             ),
         }
 
+    def _given_up(self, wire: Wire) -> None:
+        if self.life.frozen:
+            wire.snap()
+
     def _read_view(self) -> None:
         self._read_view_in(self._random.uniform(0.9, 1.1))
         if not self.deaf:
@@ -271,6 +285,8 @@ class SimulatedHost:
         if view.version == self._view.version:
             return
         was_in = self.id in self._view.hosts
+        if was_in and self.id not in view.hosts and not self._parts.leaves:
+            return
         gone = [peer for peer in self._view.hosts if peer not in view.hosts]
         self._view = view
         if was_in and self.id not in view.hosts:

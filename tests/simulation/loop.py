@@ -1,7 +1,8 @@
 """An event loop whose clock jumps to the next timer: minutes pass in moments, always the same way.
 
 What a process schedules carries its `Life` in the context; once that has ended nothing of it runs
-any more, whatever it waited for. That is how a host dies by SIGKILL here.
+any more, whatever it waited for. That is how a host dies by SIGKILL here; SIGSTOP holds it all back
+until SIGCONT, and the time that has passed meanwhile has passed for it too.
 """
 
 import asyncio
@@ -23,18 +24,22 @@ class Stuck(Exception):
 
 
 class Life:
-    """The life of one process: its callbacks and tasks run until it ends."""
+    """The life of one process: its callbacks and tasks run until it ends, not while `frozen`."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.alive = True
+        self.frozen = False
+        self.held: list[asyncio.Handle] = []
         self.tasks: Tasks = {}
         self._context = contextvars.Context()
         self._context.run(_life.set, self)
 
     def run(self, call: Callable[..., Any], *args: Any) -> None:
-        """Call it as a part of this life, unless that is over."""
-        if self.alive:
+        """Call it as a part of this life: unless that is over, and once it is not frozen."""
+        if self.frozen:
+            asyncio.get_running_loop().call_soon(call, *args, context=self._context.copy())
+        elif self.alive:
             self._context.copy().run(call, *args)
 
     def task(self, work: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
@@ -46,9 +51,22 @@ class Life:
         task = self.task(work)
         assert task in self.tasks
 
+    def freeze(self) -> None:
+        """SIGSTOP: what is due, and what comes in, waits."""
+        self.frozen = self.alive
+
+    def thaw(self) -> None:
+        """SIGCONT: all that has waited happens at once, in the order in which it was due."""
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SimulatedLoop)
+        self.frozen = False
+        held, self.held = self.held, []
+        loop.happen(held)
+
     def end(self) -> None:
         """Between two instructions, like kill -9."""
-        self.alive = False
+        self.alive = self.frozen = False
+        self.held.clear()
         tasks, self.tasks = self.tasks, {}
         for task in tasks:
             _abandon(task)
@@ -105,8 +123,14 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         if handle.cancelled():
             return
         life = handle._context.get(_life)  # type: ignore[attr-defined]
-        if life is None or life.alive:
+        if life is not None and life.frozen:
+            life.held.append(handle)
+        elif life is None or life.alive:
             handle._run()
+
+    def happen(self, overdue: list[asyncio.Handle]) -> None:
+        """Run what was held back, now."""
+        self._ready.extend(overdue)
 
     def _wait(self, deadline: float) -> None:
         """Nothing is ready: let the time pass until something is."""

@@ -1,9 +1,10 @@
 """The links between the hosts of a simulation: in order, with delays, and cut at any moment.
 
 One connection joins a pair, as `transport.links` keeps one. Cut one way, it carries nothing that
-way any more, and the silent end is given up after four seconds. When it is cut, what was under way
-arrives up to some point, and each end hears of the loss in its own time: what an end sends until
-then goes nowhere. A connection made anew is heard of only after the loss of the old one.
+way any more, and the silent end is given up after four seconds, as a frozen one is. When it is cut,
+what was under way arrives up to some point, and each end hears of the loss in its own time: what an
+end sends until then goes nowhere. A connection made anew is heard of only after the loss of the old
+one.
 """
 
 import asyncio
@@ -95,6 +96,14 @@ class Network:
             _SILENT_S, self.lose, to, sender, connection, context=NOBODY
         )
 
+    def fall_silent(self, host: HostId) -> None:
+        """Its process is frozen: unless it wakes in time, its peers give it up."""
+        for (end, peer), connection in self._ends.items():
+            if peer == host:
+                asyncio.get_running_loop().call_later(
+                    _SILENT_S, self._lose_frozen, end, peer, connection, context=NOBODY
+                )
+
     def part(self, one: HostId, other: HostId) -> None:
         """No link of these two, ever again: somebody has to give one of them up."""
         self._parted_for_good.add(frozenset((one, other)))
@@ -147,14 +156,22 @@ class Network:
 
     def lose(self, end: HostId, peer: HostId, connection: Connection | None = None) -> None:
         """The end notices that its connection is gone, or gives it up itself."""
+        host = self._peers.get(end)
+        if host is not None and host.life.frozen:
+            host.life.run(self.lose, end, peer, connection)
+            return
         held = self._ends.get((end, peer))
         if held is None or (connection is not None and held is not connection):
             return
         del self._ends[end, peer]
         if not held.severed:
             self.cut(end, peer)
-        if host := self._peers.get(end):
+        if host is not None:
             host.life.run(host.link_lost, peer)
+
+    def _lose_frozen(self, end: HostId, peer: HostId, connection: Connection) -> None:
+        if not self._is_awake(peer):
+            self.lose(end, peer, connection)
 
     def _dialled(self, sender: Peer, to: HostId) -> Connection | None:
         if not sender.knows(to):
@@ -163,7 +180,7 @@ class Network:
         connection = self._whole.get(pair)
         if connection is None:
             connection = Connection()
-            if to not in self._peers or self._is_parted(pair):
+            if not self._is_awake(to) or self._is_parted(pair):
                 connection.severed = True
                 self._refused_since.setdefault((sender.id, to), _now())
                 refused_s = self._random.choice((0.002, 4.0))
@@ -177,18 +194,24 @@ class Network:
         self._ends[sender.id, to] = connection
         return connection
 
+    def _is_awake(self, host: HostId) -> bool:
+        return host in self._peers and not self._peers[host].life.frozen
+
     def _is_parted(self, pair: frozenset[HostId]) -> bool:
         return pair in self._parted_for_good or self._parted.get(pair, 0.0) > _now()
 
     def _arrive(
         self, sender: HostId, to: HostId, connection: Connection, envelope: Envelope
     ) -> None:
+        peer = self._peers.get(to)
+        if peer is not None and peer.life.frozen:
+            peer.life.run(self._arrive, sender, to, connection, envelope)
+            return
         connection.travelling -= 1
         if connection.severed:
             connection.survivors -= 1
             if connection.survivors < 0:
                 return
-        peer = self._peers.get(to)
         if peer is None:
             return
         held = self._ends.get((to, sender))

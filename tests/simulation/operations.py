@@ -76,6 +76,7 @@ class Operations:
             self._add_host: 2,
             self._flap_view: 3,
             self._deafen_host: 3,
+            self._freeze_host: 2,
             self._trouble_database: 4,
             self._heal_database: 4,
         }
@@ -217,6 +218,24 @@ class Operations:
         self._cluster.note(f"{host.id} reads no view")
         host.deaf = True
         self._soon(self._random.uniform(1.0, 6.0), setattr, host, "deaf", False)
+
+    def _freeze_host(self) -> None:
+        """Stopped, and continued: within its lease, or past its replacement."""
+        host = self._host()
+        self._cluster.note(f"{host.id} freezes")
+        host.freeze()
+        if self._random.random() < 0.5:
+            self._soon(self._random.uniform(1.0, 6.0), self._replace, host)
+        self._soon(self._random.uniform(0.5, 15.0), self._thaw, host)
+
+    def _replace(self, host: SimulatedHost) -> None:
+        if host.id in self._cluster.hosts:
+            self._cluster.exclude(host)
+            self._add_host()
+
+    def _thaw(self, host: SimulatedHost) -> None:
+        self._cluster.note(f"{host.id} wakes")
+        host.life.thaw()
 
     def _trouble_database(self) -> None:
         database, random = self._cluster.database, self._random

@@ -30,8 +30,12 @@ def make_relay(directory: Directory, switch: Switch, store: ChannelStore) -> Rel
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """The classes of a host; without arguments, the real ones. Unless it `evicts`, the supervisor
-    lets hosts be that cannot reach each other."""
+    """The classes of a host, and what hosts and supervisors do; without arguments, the real ones.
+
+    `evicts`: who cannot be reached by others has to go. `leaves`: a host ends once it has read that
+    it is out of the view, else it goes on under the last one it was in. `compares`: the store takes
+    a view only after the one it was made from.
+    """
 
     system: type[ActorSystem] = ActorSystem
     channel: Callable[[Loaded, RingBudget], ChannelActor] = ChannelActor
@@ -40,3 +44,5 @@ class Parts:
     channel_idle_s: float = 12.0
     journal: Callable[[Database, Life], SimulatedJournal] = SimulatedJournal
     evicts: bool = True
+    leaves: bool = True
+    compares: bool = True

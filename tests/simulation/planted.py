@@ -139,10 +139,12 @@ def _made(relay: type[Relay]) -> Callable[[Directory, Switch, ChannelStore], Rel
 PLANTS: Final[Mapping[str, Plant]] = {
     "no digest": Plant(Parts(relay=_made(_NoDigest)), "holds", 400),
     "removed members stay": Plant(Parts(relay=_made(_KeepsRemoved)), "which is not its own", 400),
-    "two batches in flight": Plant(Parts(journal=_TwoInFlight), "", 400),
+    "two batches in flight": Plant(Parts(journal=_TwoInFlight), "overtaken", 400),
     "newest first": Plant(Parts(journal=_LastFirst), "overtaken", 400),
     "answer before the commit": Plant(Parts(channel=_AnswersEarly), "was acknowledged as", 400),
     "no fence": Plant(Parts(), "took rev", 400, _without_fence),
-    "no eviction": Plant(Parts(evicts=False), "", 400),
+    "no eviction": Plant(Parts(evicts=False), "still waits", 400),
+    "who left the view stays": Plant(Parts(leaves=False), "holds", 400),
+    "views not compared": Plant(Parts(compares=False), "was published twice", 400),
     "no keys": Plant(Parts(), "times", 400, _without_keys),
 }

@@ -25,10 +25,12 @@ class SupervisedOperations(Operations):
             self._jump_clock: 2,
             self._kill_some_host: 3,
             self._silence_host: 3,
+            self._freeze_host: 3,
             self._part_for_long: 2,
             self._part_for_good: 1,
             self._second_supervisor: 3,
             self._kill_supervisor: 3,
+            self._freeze_supervisor: 2,
             self._trouble_database: 4,
             self._heal_database: 4,
         }
@@ -44,6 +46,13 @@ class SupervisedOperations(Operations):
             host.deaf = True
             self._supervised.note(f"{host.id} falls silent")
             self._soon(self._random.uniform(2.0, 15.0), setattr, host, "deaf", False)
+
+    def _freeze_host(self) -> None:
+        if hosts := self._living():
+            host = self._random.choice(hosts)
+            self._supervised.note(f"{host.id} freezes")
+            host.freeze()
+            self._soon(self._random.uniform(2.0, 20.0), self._thaw, host)
 
     def _part_for_long(self) -> None:
         if len(hosts := self._living()) > 1:
@@ -65,6 +74,12 @@ class SupervisedOperations(Operations):
         """It dies, and is started again."""
         self._supervised.new_supervisor()
         self._supervised.kill_supervisor()
+
+    def _freeze_supervisor(self) -> None:
+        """Another takes its place, and then it goes on where it was."""
+        self._supervised.freeze_supervisor()
+        self._supervised.new_supervisor()
+        self._soon(self._random.uniform(1.0, 20.0), self._supervised.thaw_supervisors)
 
     def _living(self) -> list[SimulatedHost]:
         return list(self._supervised.hosts.values())

@@ -38,6 +38,8 @@ class ViewStore(InMemoryClusterStore):
 
     async def publish(self, hosts: tuple[HostEntry, ...], *, expected_version: int) -> View | None:
         published = await super().publish(hosts, expected_version=expected_version)
+        if published is None and not self._cluster.compares:
+            published = View(version=expected_version + 1, hosts=hosts)
         if published is not None:
             if published.version in self.published:
                 self._cluster.violate(f"view {published.version} was published twice")
@@ -109,7 +111,7 @@ class SimulatedFleet:
         process = self._cluster.hosts.get(host)
         if process is None:
             raise HostGone("its process ended")
-        if process.deaf:
+        if process.deaf or process.life.frozen:
             await asyncio.Event().wait()
         unlinked = process.unlinked if self._cluster.evicts else ()
         return HostReport(ready=True, view=process.version, unlinked=unlinked)
@@ -123,7 +125,8 @@ class SimulatedFleet:
 
     def kill(self, host: HostId, stuck: HostEntry | None) -> None:
         process = self._cluster.hosts.get(host)
-        out_of_reach = process is not None and process.deaf and self._random.random() < 0.7
+        silent = process is not None and (process.deaf or process.life.frozen)
+        out_of_reach = silent and self._random.random() < 0.7
         self._cluster.note(f"{host} is to be killed{', and is not' if out_of_reach else ''}")
         if out_of_reach:
             return
@@ -178,6 +181,20 @@ class SupervisedCluster(SimulatedCluster):
             self.note(f"{living[0].name} is killed")
             living[0].end()
 
+    def freeze_supervisor(self) -> None:
+        """One of those that live."""
+        living = [life for life in self._supervisors if life.alive]
+        life = self.random.choice(living)
+        self.note(f"{life.name} freezes")
+        life.freeze()
+
+    def thaw_supervisors(self) -> None:
+        """They go on where they were."""
+        for life in self._supervisors:
+            if life.frozen:
+                self.note(f"{life.name} wakes")
+                life.thaw()
+
     def begin(self, host: HostId) -> None:
         """The process of a host that was asked for comes to be."""
         if host in self.node_of:
@@ -206,6 +223,7 @@ class SupervisedCluster(SimulatedCluster):
 
     def heal(self) -> None:
         super().heal()
+        self.thaw_supervisors()
         living = [life for life in self._supervisors if life.alive]
         for extra in living[1:]:
             extra.end()

@@ -94,6 +94,52 @@ def test_nothing_of_a_dead_process_runs() -> None:
     assert did == []
 
 
+def test_a_frozen_process_does_all_that_was_due_once_it_wakes() -> None:
+    did: list[tuple[str, float]] = []
+
+    def do(what: str) -> None:
+        did.append((what, asyncio.get_running_loop().time()))
+
+    async def main() -> float:
+        now = asyncio.get_running_loop().time
+        life = Life("one")
+        life.run(lambda: asyncio.get_running_loop().call_later(2.0, do, "second timer"))
+        life.run(lambda: asyncio.get_running_loop().call_later(1.0, do, "first timer"))
+        life.freeze()
+        life.run(do, "called")
+        await asyncio.sleep(10.0)
+        assert did == []
+        woken = now()
+        life.thaw()
+        await asyncio.sleep(1.0)
+        return woken
+
+    woken = loop().run(main(), within_s=20)
+    assert did == [("called", woken), ("first timer", woken), ("second timer", woken)]
+
+
+def test_a_frozen_peer_is_given_up_and_hears_all_in_order_once_it_wakes() -> None:
+    async def main() -> tuple[list[str], list[str]]:
+        network = Network(Random(4))  # noqa: S311
+        one, two = Peer("one", network), Peer("two", network)
+        one.say(two, "before")
+        await asyncio.sleep(0.1)
+        two.life.freeze()
+        network.fall_silent(two.id)
+        one.say(two, "meanwhile")
+        await asyncio.sleep(10.0)
+        assert (one.heard, two.heard) == (["lost"], ["before"])
+        two.life.thaw()
+        await asyncio.sleep(1.0)
+        one.say(two, "after")
+        await asyncio.sleep(1.0)
+        return one.heard, two.heard
+
+    first, second = loop().run(main(), within_s=20)
+    assert first == ["lost"]
+    assert [what for what in second if what != "meanwhile"] == ["before", "lost", "after"]
+
+
 def test_a_link_keeps_the_order() -> None:
     async def main() -> list[str]:
         network = Network(Random(1))  # noqa: S311
