@@ -94,8 +94,9 @@ class ChannelState:
         self._coming = self.resumable and self.rev < overview.rev
 
     def added(self, overview: ChannelOverview) -> None:
-        """Told again of a channel that is held."""
-        self.overview = overview
+        """Told again of a channel that is held, perhaps late."""
+        if overview.rev >= self.rev:
+            self.overview = overview
         self.hear(overview.rev)
 
     # -- what happens -------------------------------------------------------------------------
@@ -177,17 +178,20 @@ class ChannelState:
         return changes
 
     def read(self, state: ReadState) -> list[ReadUpdated]:
-        """How far the user has read; absolute numbers."""
+        """How far the user has read. It may have been said before the newest message was posted,
+        so its count of unread ones is only the least there are."""
         before = self.overview
+        nth = max(before.nth, state.read_nth + state.unread)
         self.overview = structs.replace(
             before,
             read_seq=state.read_seq,
             read_nth=state.read_nth,
-            nth=max(before.nth, state.read_nth + state.unread),
-            unread=state.unread,
+            nth=nth,
+            unread=nth - state.read_nth,
             mentions=state.mentions,
         )
-        return [] if self.overview == before else [ReadUpdated(state)]
+        said = structs.replace(state, unread=self.overview.unread)
+        return [] if self.overview == before else [ReadUpdated(said)]
 
     def learn(self, messages: Iterable[MessageObject]) -> None:
         """Messages that were asked for; the larger rev wins, whatever way it came."""

@@ -1,5 +1,7 @@
 """One channel as a client holds it: changes, pages, resets and counts, one by one."""
 
+from msgspec import structs
+
 from streamhub.client.channel_state import ChannelState, Need
 from streamhub.client.events import (
     ChannelAdded,
@@ -173,6 +175,17 @@ def test_unread_is_counted_from_nth_and_set_by_what_was_read() -> None:
     assert state.read(read) == [ReadUpdated(read)]
     assert state.read(read) == []
     assert (state.overview.unread, state.overview.read_seq) == (0, 6)
+
+
+def test_a_count_from_before_the_newest_message_does_not_hide_it() -> None:
+    state = ChannelState(overview(), keep=10)
+    for seq in (1, 2, 3):
+        live(state, message(seq))
+    late = ReadState(channel=CHANNEL, read_seq=0, read_nth=0, unread=2, mentions=1)
+    assert state.read(late) == [ReadUpdated(structs.replace(late, unread=3))]
+    assert (state.overview.unread, state.overview.mentions) == (3, 1)
+    state.added(overview(rev=2, seq=2))
+    assert (state.overview.unread, state.overview.mentions) == (3, 1)
 
 
 def test_members_and_properties_come_in_the_order_of_their_revs() -> None:
