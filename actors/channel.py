@@ -87,6 +87,9 @@ class ChannelActor:
             _check_same(waiting[0], post.digest)
             waiting[1].append(ctx.take_reply())
             return
+        if post.after is not None and not self._knows((post.author, post.after)):
+            ctx.reply(MOVED)  # both were sent to the owner before, or the first one is on its way
+            return
         draft = MessageDraft(
             channel=self._channel.id,
             term=self._head.term,
@@ -206,14 +209,18 @@ class ChannelActor:
         for hint in outcome.hints:
             ctx.tell(inbox_actor(hint.user), TakeHint(hint=hint))
 
+    def _knows(self, identity: Identity) -> bool:
+        return identity in self._pending or identity in self._recent
+
     def _remember(self, identity: Identity, digest: bytes, receipt: Receipt) -> None:
         self._recent[identity] = (digest, receipt)
         if len(self._recent) > _RECENT_LIMIT:
             self._recent.popitem(last=False)
 
     def _give_up(self, failure: NotStored, ctx: Context) -> None:
-        """What is known here may be out of date: the next message loads the channel again."""
-        if failure.reason in ("stale", "unknown"):
+        """What is known here may be out of date, and whatever follows would overtake what was not
+        stored: the next message loads the channel again, with another term."""
+        if failure.reason != "refused":
             ctx.drop()
 
     _handlers: Final[dict[type, Callable[["ChannelActor", Any, Context], None]]] = {

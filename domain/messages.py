@@ -37,9 +37,11 @@ def inbox_actor(user: UserId) -> ActorId:
 # -- asked of a channel -------------------------------------------------------------------------
 
 
-class Post(msgspec.Struct, frozen=True, kw_only=True, tag="post"):
+class Post(msgspec.Struct, frozen=True, kw_only=True, tag="post", omit_defaults=True):
     """Append a message. The answer is a `Receipt`, after the commit; the same author and key
-    get the first one again, or `key_reused` when `digest` differs."""
+    get the first one again, or `key_reused` when `digest` differs.
+
+    `after` is the key of the author's post that must be taken first: until then it is `MOVED`."""
 
     author: UserId
     key: str
@@ -49,6 +51,7 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, tag="post"):
     thread: MessageId | None = None
     files: tuple[FileId, ...] = ()
     counts: bool = True
+    after: str | None = None
 
 
 class AddMembers(msgspec.Struct, frozen=True, kw_only=True, tag="add"):

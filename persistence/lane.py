@@ -38,12 +38,15 @@ class Lane:
     """Commits drafts in the order they came, as many at once as are there.
 
     Since a lane has one statement in flight, so has each of its channels; what arrives meanwhile
-    is the next batch. After an unknown or failed statement, what waits for the same channels is
-    `unavailable`: their owners load them again before anything else is stored.
+    is the next batch. After an unknown or failed statement, and beyond `limit` waiting drafts, what
+    has the terms of those channels, now or later, is `unavailable`: their owners load them again
+    before anything else is stored, so nothing overtakes what was not.
     """
 
-    def __init__(self, connect: Callable[[], Awaitable[Connection]]) -> None:
+    def __init__(self, connect: Callable[[], Awaitable[Connection]], limit: int) -> None:
         self._connect = connect
+        self._limit = limit
+        self._failed: dict[ChannelId, int] = {}
         self._connection: Connection | None = None
         self._connect_after = 0.0
         self._queue: deque[Waiting] = deque()
@@ -56,6 +59,14 @@ class Lane:
         return len(self._queue)
 
     def put(self, waiting: Waiting) -> None:
+        draft = waiting.draft
+        if len(self._queue) >= self._limit:
+            self._failed[draft.channel] = draft.term
+        if (failed := self._failed.get(draft.channel)) is not None:
+            if draft.term <= failed:
+                waiting.outcome = UNAVAILABLE  # it still waits its turn: outcomes come in order
+            else:
+                del self._failed[draft.channel]
         self._queue.append(waiting)
         self._wake.set()
 
@@ -131,9 +142,11 @@ class Lane:
         outcome = NotStored(reason="unknown" if fate == "unknown" else "unavailable")
         for waiting in part:
             waiting.outcome = outcome
-        channels = {waiting.draft.channel for waiting in part}
+        failed = {waiting.draft.channel: waiting.draft.term for waiting in part}
+        self._failed |= failed
         for waiting in chain(self._batch, self._queue):
-            if waiting.outcome is None and waiting.draft.channel in channels:
+            draft = waiting.draft
+            if waiting.outcome is None and draft.term <= failed.get(draft.channel, -1):
                 waiting.outcome = UNAVAILABLE
 
     async def _store(self, part: list[Waiting]) -> None:

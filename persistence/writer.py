@@ -32,8 +32,7 @@ class PostgresJournal:
         async def connect() -> Connection:
             return await pool.dedicated(LANE_SESSION)
 
-        self._lanes = tuple(Lane(connect) for _ in range(lanes))
-        self._lane_limit = max(1, queue_limit // lanes)
+        self._lanes = tuple(Lane(connect, max(1, queue_limit // lanes)) for _ in range(lanes))
         self._closed = False
 
     def submit(self, draft: Draft, done: Callable[[Outcome], None]) -> None:
@@ -41,10 +40,7 @@ class PostgresJournal:
             asyncio.get_running_loop().call_soon(done, UNAVAILABLE)
             return
         lane = self._lanes[crc32(draft.channel.encode()) % len(self._lanes)]
-        waiting = Waiting(draft, done)
-        if len(lane) >= self._lane_limit:  # it still waits its turn: outcomes come in order
-            waiting.outcome = UNAVAILABLE
-        lane.put(waiting)
+        lane.put(Waiting(draft, done))
 
     async def close(self) -> None:
         """Store what waits, answer all, disconnect."""

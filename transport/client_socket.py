@@ -34,6 +34,7 @@ from streamhub.transport.client_writer import ClientWriter
 from streamhub.transport.commands import NAMES, Request
 from streamhub.transport.framing import pong
 from streamhub.transport.lobby import Lobby, Session
+from streamhub.transport.pipeline import Pipelines, Turn
 from streamhub.transport.problems import problem_of
 from streamhub.transport.upgraded import UpgradedResponse
 
@@ -62,6 +63,7 @@ class ClientSocket(ClientWriter):
         "_expires_ms",
         "_lobby",
         "_machine",
+        "_pipelines",
         "_response",
         "_session",
         "_tasks",
@@ -92,6 +94,7 @@ class ClientSocket(ClientWriter):
         self._response = response
         response.before_leaving = self.finish
         self._session: Session | None = None
+        self._pipelines: Pipelines | None = None
         self._tasks: set[asyncio.Task[Any]] | None = None
         self._expires_ms: int | None = None
         self._told_expiring = False
@@ -210,21 +213,34 @@ class ClientSocket(ClientWriter):
         except Refused as error:
             self._refuse(command.i, error)
             return
+        turn = self._turn(command.body)
         if isinstance(outcome, Request):
-            self._ask(command.i, outcome)
+            self._ask(command.i, turn, outcome)
         else:
-            self._spawn(outcome, partial(self._finish, command.i))
+            self._spawn(outcome, partial(self._finish, command.i, turn))
 
-    def _ask(self, i: int, request: Request) -> None:
+    def _turn(self, body: frames.Incoming) -> Turn | None:
+        """Messages keep their order, whatever each of them has to wait for."""
+        if not isinstance(body, frames.MessageSend):
+            return None
+        if self._pipelines is None:
+            self._pipelines = self._lobby.commands.pipelines()
+        return self._pipelines.take_turn(body.channel)
+
+    def _ask(self, i: int, turn: Turn | None, request: Request) -> None:
         def done(answer: frames.Outgoing | Problem) -> None:
             if isinstance(answer, Problem):
                 self._refuse(i, answer.error())
             else:
                 self._reply(i, answer)
 
-        self._lobby.commands.ask(request, done)
+        self._lobby.commands.ask(request, done, turn)
 
-    def _finish(self, i: int, work: asyncio.Task[frames.Outgoing | Request]) -> None:
+    def _finish(
+        self, i: int, turn: Turn | None, work: asyncio.Task[frames.Outgoing | Request]
+    ) -> None:
+        if turn is not None and (work.cancelled() or work.exception()):
+            turn.leave()
         if work.cancelled():
             return
         if error := work.exception():
@@ -234,7 +250,7 @@ class ClientSocket(ClientWriter):
                 log.error("command.failed", session=self.id, exc_info=error)
             self._refuse(i, error)
         elif isinstance(result := work.result(), Request):
-            self._ask(i, result)
+            self._ask(i, turn, result)
         else:
             self._reply(i, result)
 

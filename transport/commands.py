@@ -38,6 +38,7 @@ from streamhub.protocol import frames
 from streamhub.protocol.codec import body_digest
 from streamhub.transport import wire
 from streamhub.transport.asking import Asking
+from streamhub.transport.pipeline import Pipelines, Turn
 
 SYNC_CHANGES: Final = 100
 SYNC_BYTES: Final = 64 * 1024
@@ -113,13 +114,25 @@ class Commands:
         )
         return result
 
-    def ask(self, request: Request, done: Callable[[frames.Outgoing | Problem], None]) -> None:
-        """Ask, and give the reply on in the same breath."""
+    def pipelines(self) -> Pipelines:
+        """For the messages of one client, which are to keep their order."""
+        return self._asking.pipelines()
+
+    def ask(
+        self,
+        request: Request,
+        done: Callable[[frames.Outgoing | Problem], None],
+        turn: Turn | None = None,
+    ) -> None:
+        """Ask, for a message when it is its turn, and give the reply on in the same breath."""
 
         def answered(answer: Answer) -> None:
             done(answer if isinstance(answer, Problem) else request.reply(answer))
 
-        self._asking.ask(request.to, request.message, answered)
+        if turn is None:
+            self._asking.ask(request.to, request.message, answered)
+        else:
+            turn.give(request.to, request.message, answered)
 
     async def _once(self, user: UserId, body: frames.Incoming, key: str) -> frames.Outgoing:
         """Carry a command out once a day for its key; again, it gets the first reply."""

@@ -49,10 +49,14 @@ class InMemoryJournal:
         self._call_soon = call_soon
         self._faults = faults
         self._queues: dict[ChannelId, deque[Waiting]] = {}
+        self._failed: dict[ChannelId, int] = {}
         self._dead = False
 
     def submit(self, draft: Draft, done: Callable[[Outcome], None]) -> None:
         if self._dead:
+            return
+        if draft.term <= self._failed.get(draft.channel, -1):
+            self._call_soon(lambda: done(_UNAVAILABLE))
             return
         queue = self._queues.get(draft.channel)
         if queue is not None:
@@ -96,7 +100,8 @@ class InMemoryJournal:
             self._call_soon(lambda: self._fail(channel, batch, _UNKNOWN))
 
     def _fail(self, channel: ChannelId, batch: list[Waiting], outcome: Outcome) -> None:
-        """`batch` gets `outcome`; its owner must load again, so what waits is not stored."""
+        """`batch` gets `outcome`; its owner must load again, so what has its term is not stored."""
+        self._failed[channel] = batch[0][0].term
         behind = self._queues.get(channel, deque())
         self._answer(
             channel,

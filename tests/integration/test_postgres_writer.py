@@ -108,8 +108,12 @@ async def test_before_the_statement_nothing_is_stored_and_that_is_said(stage: St
     assert await stage.rows() == []
     stage.proxy.refuses = False
 
+    assert await stage.submit(*drafts) == [UNAVAILABLE] * 2, "nor later, by an owner that must load"
+
     async def stored_again() -> bool:
-        return isinstance((await stage.submit(drafts[0]))[0], Committed | Repeated)
+        loaded = await stage.stores.take_over(stage.channel.channel.id)
+        (again,) = await stage.submit(replace(drafts[0], term=loaded.head.term))
+        return isinstance(again, Committed | Repeated)
 
     await until(stored_again, within_s=5)
     assert await stage.rows() == [(1, "one")]
@@ -203,7 +207,11 @@ async def test_beyond_its_limit_the_writer_says_unavailable_in_order(stage: Stag
     outcomes = await stage.stores.store_all(drafts, journal)
     assert all(isinstance(outcome, Committed) for outcome in outcomes[:10])
     assert outcomes[10:] == [UNAVAILABLE] * 10
-    assert isinstance(await stage.stores.store(stage.drafts("after")[0], journal), Committed)
+    (after,) = stage.drafts("after")
+    assert await stage.stores.store(after, journal) == UNAVAILABLE
+    loaded = await stage.stores.take_over(stage.channel.channel.id)
+    after = replace(after, term=loaded.head.term)
+    assert isinstance(await stage.stores.store(after, journal), Committed)
     await journal.close()
 
 

@@ -49,7 +49,8 @@ class Cluster(Protocol):
 
 
 class Sent:
-    """One message, from the click until its answer. `began_s` and `receipt` are for the oracle."""
+    """One message, from the click until its answer. `began_s` and `receipt` are for the oracle;
+    `refused`: it was answered with a problem, though perhaps one after which it was sent again."""
 
     def __init__(self, channel: ChannelId, author: UserId, key: str, began_s: float) -> None:
         self.channel = channel
@@ -59,6 +60,7 @@ class Sent:
         self.ended_s = float("inf")
         self.answered = asyncio.Event()
         self.tries = 0
+        self.refused = False
         self.receipt: Receipt | None = None
         self.problem: Problem | None = None
 
@@ -238,11 +240,12 @@ class Client:
             await self._is_ready.wait()
             if sent is not None:
                 sent.tries += 1
-            answer: Answer | None = await self._request(
-                lambda host, reply: host.asking.ask(to, message, reply)
-            )
+            wire = self.wire
+            answer: Answer | None = await self._request(partial(_ask, wire, to, message))
             if answer is None:
                 continue
+            if sent is not None and isinstance(answer, Problem):
+                sent.refused = True
             if isinstance(answer, Problem) and answer.code in _AGAIN:
                 await asyncio.sleep((answer.retry_after_ms or 200) / 1000)
                 continue
@@ -327,3 +330,14 @@ class Client:
         task = asyncio.get_running_loop().create_task(working(), context=NOBODY.copy())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _ask(
+    wire: Wire | None,
+    to: ActorId,
+    message: Message,
+    host: SimulatedHost,
+    reply: Callable[[Answer], None],
+) -> None:
+    if wire is not None:
+        host.ask(wire, to, message, reply)

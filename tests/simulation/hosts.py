@@ -25,7 +25,7 @@ from streamhub.domain import envelopes
 from streamhub.domain.envelopes import Envelope
 from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import ChannelId, HostId, SessionId, UserId
-from streamhub.domain.messages import ActorId, Answer, Message
+from streamhub.domain.messages import ActorId, Answer, Message, Post
 from streamhub.transport.asking import Asking
 
 PAUSE_BYTES: Final = 1200
@@ -221,6 +221,17 @@ class SimulatedHost:
         self.wires = [other for other in self.wires if not other.broken] + [wire]
         wire.serving = self.life.task(self._serve(wire, since))
         return wire
+
+    def ask(
+        self, wire: Wire, to: ActorId, message: Message, done: Callable[[Answer], None]
+    ) -> None:
+        """A client's command, as `transport.client_socket` carries it out."""
+        if not isinstance(message, Post) or not self._parts.orderly:
+            self.asking.ask(to, message, done)
+            return
+        if wire.pipelines is None:
+            wire.pipelines = self.asking.pipelines()
+        wire.pipelines.take_turn(to.key).give(to, message, done)
 
     async def _serve(self, wire: Wire, since: Mapping[ChannelId, int] | None) -> None:
         """Let a client in, as `transport.client_socket` does."""

@@ -1,6 +1,6 @@
 """What must hold once all is healed: the promises, asked of the store and of what clients saw."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from simulation.clients import Client, Sent
@@ -98,17 +98,17 @@ def read_wrong(client: Client, tables: Tables) -> Iterator[str]:
 
 
 def order_wrong(sent: Sequence[Sent], *, calm: bool) -> Iterator[str]:
-    """A sender's own messages keep their order: always when each waited for the answer to the one
-    before, and, while all was calm, when they were sent in one go."""
-    newest: dict[ChannelId, tuple[Sent, int]] = {}
+    """A sender's own messages keep their order, whether or not each waited for the answer to the
+    one before. Only what was answered with a problem, and then sent again, may come later."""
+    earlier: defaultdict[ChannelId, list[Sent]] = defaultdict(list)
     for one in sent:
         if one.receipt is None:
             continue
-        before = newest.get(one.channel)
-        waited = before is None or one.began_s >= before[0].ended_s
-        if before is not None and before[1] > one.receipt.seq and (calm or waited):
-            yield f"{one.key} (seq {one.receipt.seq}) was overtaken by {before[0].key}"
-        newest[one.channel] = (one, one.receipt.seq)
+        for before in earlier[one.channel]:
+            again = before.refused and before.ended_s > one.began_s and not calm
+            if before.receipt and before.receipt.seq > one.receipt.seq and not again:
+                yield f"{one.key} (seq {one.receipt.seq}) was overtaken by {before.key}"
+        earlier[one.channel].append(one)
 
 
 def markers_wrong(tables: Tables, read: Mapping[tuple[UserId, ChannelId], int]) -> Iterator[str]:

@@ -32,9 +32,10 @@ def make_relay(directory: Directory, switch: Switch, store: ChannelStore) -> Rel
 class Parts:
     """The classes of a host, and what hosts and supervisors do; without arguments, the real ones.
 
-    `evicts`: who cannot be reached by others has to go. `leaves`: a host ends once it has read that
-    it is out of the view, else it goes on under the last one it was in. `compares`: the store takes
-    a view only after the one it was made from.
+    `orderly`: what a client sends in one go is asked in that order. `evicts`: who cannot be reached
+    by others has to go. `leaves`: a host ends once it has read that it is out of the view, else it
+    goes on under the last one it was in. `compares`: the store takes a view only after the one it
+    was made from.
     """
 
     system: type[ActorSystem] = ActorSystem
@@ -43,6 +44,7 @@ class Parts:
     relay: Callable[[Directory, Switch, ChannelStore], Relay] = make_relay
     channel_idle_s: float = 12.0
     journal: Callable[[Database, Life], SimulatedJournal] = SimulatedJournal
+    orderly: bool = True
     evicts: bool = True
     leaves: bool = True
     compares: bool = True

@@ -107,6 +107,13 @@ class _AnswersEarly(ChannelActor):
     _handlers = {**ChannelActor._handlers, Post: on_post}  # type: ignore[misc,dict-item]
 
 
+class _TakesAny(ChannelActor):
+    """It takes a post whether or not it has the one before."""
+
+    def _knows(self, identity: Any) -> bool:
+        return True
+
+
 class SkipsVersions(ActorSystem):
     """Who came back within a version that was not seen is taken for never gone."""
 
@@ -142,6 +149,8 @@ PLANTS: Final[Mapping[str, Plant]] = {
     "two batches in flight": Plant(Parts(journal=_TwoInFlight), "overtaken", 400),
     "newest first": Plant(Parts(journal=_LastFirst), "overtaken", 400),
     "answer before the commit": Plant(Parts(channel=_AnswersEarly), "was acknowledged as", 400),
+    "posts asked again on their own": Plant(Parts(orderly=False), "overtaken", 400),
+    "posts taken in any order": Plant(Parts(channel=_TakesAny), "overtaken", 400),
     "no fence": Plant(Parts(), "took rev", 400, _without_fence),
     "no eviction": Plant(Parts(evicts=False), "still waits", 400),
     "who left the view stays": Plant(Parts(leaves=False), "holds", 400),

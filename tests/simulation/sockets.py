@@ -12,6 +12,7 @@ from streamhub.domain.channels import Changes, Overview
 from streamhub.domain.errors import SlowReader
 from streamhub.domain.ids import ChannelId, UserId
 from streamhub.domain.messages import Answer, Passing
+from streamhub.transport.pipeline import Pipelines
 
 _LATENCY_S: Final = 0.003
 _PAUSED_LIMIT_S: Final = 30.0
@@ -39,6 +40,7 @@ class Wire:
         self._life = life
         self._pause_bytes = pause_bytes
         self.session: SessionActor | None = None
+        self.pipelines: Pipelines | None = None
         self.serving: asyncio.Task[None] | None = None
         self._unsent: deque[tuple[int, Callable[..., None], tuple[Any, ...]]] = deque()
         self._unsent_bytes = 0

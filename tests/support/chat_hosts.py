@@ -1,13 +1,13 @@
 """Chat hosts in one process over real servers: everything but Ray, started in a moment."""
 
-import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
 import aiohttp
 from aiohttp import web
+from support.polling import until_true as until
 
 from streamhub.cluster.accounts import Accounts, ShortLived
 from streamhub.cluster.chat import Chat
@@ -257,14 +257,6 @@ class Socket:
 
     async def close(self) -> None:
         await self.ws.close()
-
-
-async def until(true: Callable[[], bool], within_s: float = 10.0) -> None:
-    """Poll until it is so."""
-    deadline = asyncio.get_running_loop().time() + within_s
-    while not true():
-        assert asyncio.get_running_loop().time() < deadline, "it did not come true in time"
-        await asyncio.sleep(0.01)
 
 
 __all__ = ["JSON", "MSGPACK", "ChatCluster", "ChatHost", "Socket", "User", "until"]

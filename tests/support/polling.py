@@ -15,3 +15,11 @@ async def until(probe: Callable[[], Awaitable[T]], *, within_s: float = 20.0) ->
         while not (answer := await probe()):  # noqa: ASYNC110 - what is awaited sets no event
             await asyncio.sleep(PAUSE_S)
         return answer
+
+
+async def until_true(true: Callable[[], bool], within_s: float = 10.0) -> None:
+    """Wait until it is so. Raises AssertionError."""
+    deadline = asyncio.get_running_loop().time() + within_s
+    while not true():
+        assert asyncio.get_running_loop().time() < deadline, "it did not come true in time"
+        await asyncio.sleep(PAUSE_S)

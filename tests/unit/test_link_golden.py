@@ -74,19 +74,17 @@ MEMBER = Member(user=BOB, role="member", joined_at=1000, rev=9)
 GOLDEN: dict[str, tuple[Envelope, str]] = {
     "ask": (
         Ask(to=channel_actor(CHANNEL), number=7, within_ms=5000, message=POST),
-        "970192a76368616e6e656ca463685f3107cd138889a474797065a4706f7374a6617574686f72a675"
+        "970192a76368616e6e656ca463685f3107cd138886a474797065a4706f7374a6617574686f72a675"
         "735f616e6ea36b6579a26b31a6646967657374c4020102a474657874a3626f62a86d656e74696f6e"
-        "739183a475736572a675735f626f62a66f666673657400a66c656e67746803a6746872656164c0a5"
-        "66696c657390a6636f756e7473c300a0",
+        "739183a475736572a675735f626f62a66f666673657400a66c656e6774680300a0",
     ),
     "ask, forwarded": (
         Ask(
             to=channel_actor(CHANNEL), number=7, within_ms=5000, message=POST, hops=1, origin="ho_a"
         ),
-        "970192a76368616e6e656ca463685f3107cd138889a474797065a4706f7374a6617574686f72a675"
+        "970192a76368616e6e656ca463685f3107cd138886a474797065a4706f7374a6617574686f72a675"
         "735f616e6ea36b6579a26b31a6646967657374c4020102a474657874a3626f62a86d656e74696f6e"
-        "739183a475736572a675735f626f62a66f666673657400a66c656e67746803a6746872656164c0a5"
-        "66696c657390a6636f756e7473c301a4686f5f61",
+        "739183a475736572a675735f626f62a66f666673657400a66c656e6774680301a4686f5f61",
     ),
     "answered, receipt": (
         Answered(
@@ -172,6 +170,17 @@ def test_an_envelope_has_these_bytes(name: str) -> None:
 def test_these_bytes_are_understood(name: str) -> None:
     envelope, golden = GOLDEN[name]
     assert envelopes_of(b"\x91" + bytes.fromhex(golden)) == [envelope]
+
+
+def test_a_post_with_every_field_is_understood_as_older_hosts_send_it() -> None:
+    older = (
+        "970192a76368616e6e656ca463685f3107cd138889a474797065a4706f7374a6617574686f72a675"
+        "735f616e6ea36b6579a26b31a6646967657374c4020102a474657874a3626f62a86d656e74696f6e"
+        "739183a475736572a675735f626f62a66f666673657400a66c656e67746803a6746872656164c0a5"
+        "66696c657390a6636f756e7473c300a0"
+    )
+    ask, _ = GOLDEN["ask"]
+    assert envelopes_of(b"\x91" + bytes.fromhex(older)) == [ask]
 
 
 def test_every_kind_of_envelope_is_pinned() -> None:

@@ -90,6 +90,10 @@ async def test_a_fault(stage: Stage, fault: Fault, outcome: Outcome, stored: lis
     assert await stage.texts(channel) == stored
     stage.submit(channel, "after")
     stage.run()
+    assert stage.told[-1] == UNAVAILABLE, "what was not stored must not be overtaken"
+    loaded = await stage.stores.take_over(channel.channel.id)
+    stage.submit(loaded, "later")
+    stage.run()
     assert isinstance(stage.told[-1], Committed)
 
 
