@@ -18,7 +18,7 @@ from aiohttp import WSMsgType, web
 
 from benchmarks.processes import serve_words
 from streamhub.config import Settings
-from streamhub.domain.tokens import ALGORITHM, AUDIENCE
+from streamhub.domain.tokens import AUDIENCE
 from streamhub.transport.framing import frame
 from streamhub.transport.site import listen_socket
 
@@ -95,7 +95,7 @@ class Handshake:
             jwt.decode(
                 message.data,
                 self._secret,
-                algorithms=[ALGORITHM],
+                algorithms=["HS256"],
                 audience=AUDIENCE,
                 issuer=self._issuer,
             )

@@ -16,6 +16,7 @@ from benchmarks.processes import Child, cpu_s, rss_bytes
 from benchmarks.report import Line, bounded
 from benchmarks.target import Database, own_hosts
 from streamhub.config import Secret, Settings
+from streamhub.domain.token_keys import TokenKeys
 from streamhub.domain.tokens import TokenIssuer
 
 CHANNEL_US: Final = 5
@@ -150,7 +151,8 @@ async def _host(database: Database, sizes: Sizes, channels: int) -> Figures:
 async def _bare(sizes: Sizes) -> Figures:
     secret = "not the product's, but 32 bytes long"
     child = await Child.start("benchmarks.bare", auth_secret=secret)
-    token = new_person(TokenIssuer(Secret(secret), Settings().auth.issuer, TOKEN_TTL_S)).token
+    issuer = TokenIssuer(TokenKeys(Secret(secret)), Settings().auth.issuer, TOKEN_TTL_S)
+    token = new_person(issuer).token
 
     async def connect(_: int) -> CheapSocket:
         answered = asyncio.get_running_loop().create_future()

@@ -12,6 +12,7 @@ from benchmarks.target import Target
 from streamhub.config import Secret, Settings
 from streamhub.domain.families import FamilyId
 from streamhub.domain.ids import CHANNEL, RANDOM_BYTES, USER, ChannelId, UserId, make_id
+from streamhub.domain.token_keys import TokenKeys
 from streamhub.domain.tokens import TokenIssuer
 
 TOKEN_TTL_S: Final = 3_600
@@ -37,7 +38,7 @@ def new_person(issuer: TokenIssuer) -> Person:
 async def make_people(target: Target, count: int) -> list[Person]:
     """Users who are signed in. Their passwords are no hashes: nobody can sign in again."""
     now_ms = time.time_ns() // 1_000_000
-    issuer = TokenIssuer(Secret(target.auth_secret), Settings().auth.issuer, TOKEN_TTL_S)
+    issuer = TokenIssuer(TokenKeys(Secret(target.auth_secret)), Settings().auth.issuer, TOKEN_TTL_S)
     people = [new_person(issuer) for _ in range(count)]
     users = [(person.id, person.id, "A person", "none", "user", now_ms) for person in people]
     expires_at = now_ms + _DAY_MS

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from streamhub.cluster.keys import with_others
 from streamhub.config import Secret, Settings
 from streamhub.domain.cluster import ClusterStore, View
 from streamhub.domain.wishes import LastSign, Wishes, WishStore
@@ -67,7 +68,7 @@ def auth_secret_of(settings: Settings) -> Secret:
             f"STREAMHUB_AUTH_SECRET is not set, and none is kept in {settings.server.data}. Name"
             " the folder with --data, or set that variable as for the cluster"
         )
-    return secret
+    return with_others(settings.auth, secret)
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from streamhub.cluster.complete import public_url_of
+from streamhub.cluster.keys import token_keys_of
 from streamhub.cluster.limits import sign_in_limits_of
 from streamhub.cluster.mailing import Clock, Mailing
 from streamhub.config import Secret, Settings
@@ -52,6 +53,7 @@ from streamhub.transport import (
     http_audit,
     http_auth,
     http_invitations,
+    http_keys,
     http_openid,
     http_tokens,
 )
@@ -92,6 +94,7 @@ class Accounts:
         clock: Clock,
     ) -> None:
         auth = settings.auth
+        keys = token_keys_of(auth, secret)
         self.people = PostgresAccountStore(pool)
         self._edits = PostgresAccountEdits(pool)
         self._audit = PostgresAuditLog(pool)
@@ -103,7 +106,7 @@ class Accounts:
         self._mailing = Mailing(settings, pool, secret, clock)
         tokens = PostgresPersonalTokens(pool)
         self.principals = Principals(
-            verifier=TokenVerifier(secret, auth.issuer),
+            verifier=TokenVerifier(keys, auth.issuer),
             revocations=self._revocations,
             families=self._families,
             tokens=tokens,
@@ -111,9 +114,10 @@ class Accounts:
         )
         self._log_ins = LogIns(
             families=self._families,
-            issuer=TokenIssuer(secret, auth.issuer, auth.access_ttl_s),
+            issuer=TokenIssuer(keys, auth.issuer, auth.access_ttl_s),
             secret=secret,
             refresh_ttl_s=auth.refresh_ttl_s,
+            session_ttl_s=auth.session_ttl_s,
             now_ms=clock.now_ms,
             random_bytes=clock.random_bytes,
         )
@@ -152,6 +156,7 @@ class Accounts:
                 self.people,
                 self._registration(settings, secret),
             ),
+            *http_keys.routes(keys.public),
             *http_account.routes(self._services()),
             *http_invitations.routes(
                 Invitations(

@@ -54,6 +54,7 @@ def cli() -> None:
 def up(**flags: Any) -> None:
     """Start everything and keep it running until Ctrl-C."""
     from streamhub.cluster.join import run_joined
+    from streamhub.cluster.keys import check_token_keys
     from streamhub.cluster.progress import LogProgress, TerminalProgress
     from streamhub.cluster.up import run_up
     from streamhub.telemetry import configure_logging
@@ -63,6 +64,7 @@ def up(**flags: Any) -> None:
     settings = _settings(flags)
     LinkTls.of(settings.cluster)  # before anything is started: its hosts would only find out
     PublicTls.of(settings.server)
+    check_token_keys(settings.auth)
     on_terminal = sys.stderr.isatty()
     json_logs = not on_terminal if settings.logging.json is None else settings.logging.json
     configure_logging(json_logs, settings.logging.level)

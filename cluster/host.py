@@ -11,6 +11,7 @@ from aiohttp import web
 
 from streamhub.cluster.clock import SystemClock
 from streamhub.cluster.drain import Drain, finished, shares_port
+from streamhub.cluster.keys import with_others
 from streamhub.cluster.mailing import mailbox
 from streamhub.cluster.plan import Plan, needed
 from streamhub.cluster.private_site import Siblings, guard_private_site, report_route
@@ -105,7 +106,8 @@ class Host:
                 self._drain(wired, view)
             elif not self._doors:
                 admin = create_admin_app(wired.checks, node_metrics)
-                kept = mailbox(settings, stores.pool, needed(settings.auth.secret), SystemClock())
+                secret = with_others(settings.auth, needed(settings.auth.secret))
+                kept = mailbox(settings, stores.pool, secret, SystemClock())
                 admin.add_routes(mailbox_routes(kept))
                 await self._open_doors(wired, admin)
 

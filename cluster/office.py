@@ -8,13 +8,16 @@ from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import Final
 
+from streamhub.cluster import mailing
 from streamhub.cluster.access import auth_secret_of, connected
 from streamhub.cluster.clock import SystemClock
 from streamhub.cluster.mailing import mail_queue
 from streamhub.config import Settings
+from streamhub.domain import second_factors
 from streamhub.domain.admin_accounts import AdminAccounts
 from streamhub.domain.admin_tokens import AdminTokens
 from streamhub.domain.origin import Origin
+from streamhub.domain.sealing import Sealer
 from streamhub.persistence.account_edits import PostgresAccountEdits
 from streamhub.persistence.accounts import PostgresAccountStore
 from streamhub.persistence.audit import PostgresAuditLog
@@ -22,6 +25,7 @@ from streamhub.persistence.mail import PostgresMailQueue
 from streamhub.persistence.passwords import Argon2Hasher, common_passwords
 from streamhub.persistence.personal_tokens import PostgresPersonalTokens
 from streamhub.persistence.postgres import Pool
+from streamhub.persistence.resealing import Resealed, Table, reseal
 from streamhub.transport.letters import Letters
 
 HERE: Final = Origin("local", "streamhub")
@@ -40,6 +44,19 @@ class Office:
     @cached_property
     def mails(self) -> PostgresMailQueue:
         return mail_queue(self._pool, auth_secret_of(self._settings), self._clock)
+
+    async def reseal(self) -> dict[str, Resealed]:
+        """Seal again, under the present secret, what outlives a change of it. Raises TryAgain."""
+        secret = auth_secret_of(self._settings)
+
+        def sealer(purpose: str) -> Sealer:
+            return Sealer(secret, purpose, self._clock.random_bytes)
+
+        tables = {
+            "second factors": Table("second_factors", "user_id", sealer(second_factors.SEALED_FOR)),
+            "mails": Table("mails", "id", sealer(mailing.SEALED_FOR)),
+        }
+        return {what: await reseal(self._pool, table) for what, table in tables.items()}
 
     @cached_property
     def admin(self) -> AdminAccounts:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from streamhub.cluster.accounts import Accounts, ShortLived
 from streamhub.cluster.chat import FEATURES, Chat
 from streamhub.cluster.clock import SystemClock
+from streamhub.cluster.keys import with_others
 from streamhub.cluster.limits import fair_use_of
 from streamhub.cluster.membership import Membership
 from streamhub.cluster.plan import needed
@@ -40,7 +41,7 @@ class Wired:
         )
         self.checks: Mapping[str, Check] = {**stores.checks, "view": self.membership.check}
         clock = SystemClock()
-        secret = needed(settings.auth.secret)
+        secret = with_others(settings.auth, needed(settings.auth.secret))
         fair_use = fair_use_of(settings.limits, stores.redis)
         self._chat = Chat(
             host,

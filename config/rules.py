@@ -131,6 +131,10 @@ def _secret(text: str) -> Secret:
     return Secret(text)
 
 
+def _secrets(text: str) -> tuple[Secret, ...]:
+    return tuple(_secret(line.strip()) for line in text.splitlines() if line.strip())
+
+
 def _origin(text: str) -> str:
     """An origin exactly as browsers send it: they leave out a scheme's own port."""
     parts = urlsplit(text)
@@ -223,6 +227,11 @@ SECRET: Final = Rule(
     f"at least {MIN_SECRET_BYTES} bytes",
     _secret,
     lambda text: f"{len(text.encode())} bytes",
+)
+SECRETS: Final = Rule(
+    f"secrets of at least {MIN_SECRET_BYTES} bytes, each on a line of its own",
+    _secrets,
+    lambda text: f"{len(text.splitlines())} lines",
 )
 ORIGIN: Final = Rule("an origin like https://chat.example.com, without a path", _origin)
 ORIGINS: Final = Rule(

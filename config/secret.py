@@ -16,9 +16,15 @@ class Secret:
     """
 
     _value: str
+    others: tuple[str, ...] = ()
+    """What is accepted in its place while it is being changed."""
 
     def reveal(self) -> str:
         return self._value
+
+    def reveal_all(self) -> tuple[str, ...]:
+        """The value, and what is accepted in its place."""
+        return (self._value, *self.others)
 
     @property
     def shown(self) -> str:

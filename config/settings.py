@@ -165,14 +165,33 @@ class AuthSettings:
     secret: Secret | None = setting(
         None,
         rules.SECRET,
-        "Key that signs access tokens, the same on every node. Absent: generated into the data"
-        " folder.",
+        "Signs access tokens (HS256) and seals what is kept, the same on every node. Absent:"
+        " generated into the data folder.",
         variable="AUTH_SECRET",
+    )
+    other_secrets: tuple[Secret, ...] = setting(
+        (),
+        rules.SECRETS,
+        "Accepted in the place of the secret, so that it can be changed without signing anybody"
+        " out: the next one at first, later the one before it. Each on a line of its own.",
+        variable="AUTH_OTHER_SECRETS",
+    )
+    token_keys: Path | None = setting(
+        None,
+        rules.FILE,
+        "PEM file of Ed25519 keys. The first signs access tokens (EdDSA) if it is a private one;"
+        " tokens of all of them are accepted. Absent, or a public one first: the secret signs"
+        " (HS256). Read when a host starts.",
     )
     issuer: str = setting("streamhub", rules.NAME, "Issuer (`iss`) of access tokens.")
     access_ttl_s: int = setting(900, rules.whole(10, 86_400), "Seconds an access token is valid.")
     refresh_ttl_s: int = setting(
         30 * 86_400, rules.whole(60, 400 * 86_400), "Seconds a refresh token is valid."
+    )
+    session_ttl_s: int = setting(
+        90 * 86_400,
+        rules.whole(60, 3650 * 86_400),
+        "Seconds after which one must sign in again, however often the session was refreshed.",
     )
     registration: str = setting(
         "open",

@@ -18,6 +18,7 @@ import base64
 import hashlib
 import hmac
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NewType, Protocol
 
@@ -90,32 +91,39 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     last_used_at: int | None = None
     last_address: str | None = None
 
-    def judge(self, presented: bytes, successor: bytes, now_ms: int) -> Verdict:
-        """What to do about a token with the digest `presented`, whose next is `successor`."""
+    def until(self, use: "Use") -> int:
+        """When the successor of a token that is presented now expires."""
+        return min(use.expires_at, self.opened_at + use.longest_ms)
+
+    def judge(self, presented: bytes, successors: Collection[bytes], now_ms: int) -> Verdict:
+        """What to do about a token with the digest `presented`, whose next is one of
+        `successors`."""
         if self.revoked_at is not None or now_ms >= self.expires_at:
             return "over"
         if hmac.compare_digest(presented, self.current):
             return "rotate"
         # A clock that was set back makes this wait longer, and logs nobody out.
         in_time = self.rotated_at is not None and now_ms - self.rotated_at <= REPEAT_MS
-        if in_time and presented == self.previous and successor == self.current:
+        if in_time and presented == self.previous and self.current in successors:
             return "repeat"
         return "reuse"
 
 
 class Refreshed(msgspec.Struct, frozen=True, kw_only=True):
-    """A refresh token was taken; its successor is current."""
+    """A refresh token was taken; `current` is the digest of its successor."""
 
     family: FamilyId
     account: Account
+    current: bytes
 
 
 class Use(msgspec.Struct, frozen=True, kw_only=True):
-    """A refresh token is presented: when, from where, and until when its successor is good.
-    `reused` is what is recorded if somebody has a copy of it."""
+    """A refresh token is presented: when, from where, and until when its successor is good, but for
+    `longest_ms` after the log-in at most. `reused` is what is recorded if somebody has a copy."""
 
     now_ms: int
     expires_at: int
+    longest_ms: int
     address: str
     reused: AuditEvent
 
@@ -129,9 +137,12 @@ class FamilyStore(Protocol):
         ...
 
     async def refresh(
-        self, token: RefreshToken, successor: RefreshToken, use: Use
+        self, token: RefreshToken, successors: Sequence[bytes], use: Use
     ) -> Refreshed | None:
-        """Do what `Family.judge` says, alone on the row; None when the token is refused."""
+        """Do what `Family.judge` says, alone on the row; None when the token is refused.
+
+        `successors`: digests of what may be its next; the first becomes current.
+        """
         ...
 
     async def revoke(self, token: RefreshToken, event: AuditEvent) -> FamilyId | None:

@@ -1,6 +1,5 @@
 """Log-ins: opened once somebody has proven who they are, kept by refreshing, and ended."""
 
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from streamhub.domain.families import (
 )
 from streamhub.domain.ids import RANDOM_BYTES, TOKEN, UserId, make_id
 from streamhub.domain.origin import Origin, client_of
+from streamhub.domain.sealing import derived
 from streamhub.domain.tokens import TokenIssuer
 
 
@@ -44,13 +44,15 @@ class LogIns:
         issuer: TokenIssuer,
         secret: Secret,
         refresh_ttl_s: int,
+        session_ttl_s: int,
         now_ms: Callable[[], int],
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._families = families
         self._issuer = issuer
-        self._refresh_key = hmac.digest(secret.reveal().encode(), b"refresh tokens", "sha256")
-        self._refresh_ttl_ms = refresh_ttl_s * 1000
+        self._refresh_keys = derived(secret, b"refresh tokens")
+        self._longest_ms = session_ttl_s * 1000
+        self._refresh_ttl_ms = min(refresh_ttl_s, session_ttl_s) * 1000
         self._now_ms = now_ms
         self._random_bytes = random_bytes
 
@@ -77,18 +79,21 @@ class LogIns:
         token = RefreshToken.parse(refresh_token)
         if token is None:
             raise _refused()
-        successor = token.successor(self._refresh_key)
+        successors = {
+            successor.digest: successor for successor in map(token.successor, self._refresh_keys)
+        }
         now_ms = self._now_ms()
         use = Use(
             now_ms=now_ms,
             expires_at=now_ms + self._refresh_ttl_ms,
+            longest_ms=self._longest_ms,
             address=origin.address,
             reused=origin.event("refresh.reused", now_ms),
         )
-        refreshed = await self._families.refresh(token, successor, use)
+        refreshed = await self._families.refresh(token, tuple(successors), use)
         if refreshed is None or refreshed.account.closed:
             raise _refused()
-        return self._grant(refreshed.account, refreshed.family, successor)
+        return self._grant(refreshed.account, refreshed.family, successors[refreshed.current])
 
     async def log_out(self, refresh_token: str, origin: Origin) -> None:
         """End the log-in this token belongs to, everywhere. Done already is done too."""

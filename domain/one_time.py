@@ -11,13 +11,14 @@ The store may lose everything: then nobody gets in, and one asks again.
 import base64
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Literal, Protocol
 
 import msgspec
 
 from streamhub.config import Secret
 from streamhub.domain.ids import UserId
+from streamhub.domain.sealing import derived
 
 Purpose = Literal["sign_in", "password_reset", "email_change", "welcome", "registration"]
 
@@ -48,8 +49,9 @@ class OneTimeStore(Protocol):
         """Open a request; an older one of its purpose and user is over."""
         ...
 
-    async def take(self, request: str, proof: bytes) -> Pending | None:
-        """The request, if `proof` is that of its code or its link, and then it is over; atomically.
+    async def take(self, request: str, proofs: Sequence[bytes]) -> Pending | None:
+        """The request, if one of `proofs` is that of its code or its link, and then it is over;
+        atomically.
 
         Anything else counts as a try; after MAX_TRIES the request is over.
         """
@@ -74,7 +76,7 @@ class OneTime:
         self, store: OneTimeStore, secret: Secret, random_bytes: Callable[[int], bytes]
     ) -> None:
         self._store = store
-        self._key = hmac.digest(secret.reveal().encode(), b"one-time codes and links", "sha256")
+        self._keys = derived(secret, b"one-time codes and links")
         self._random_bytes = random_bytes
 
     def request(self) -> str:
@@ -89,8 +91,8 @@ class OneTime:
         pending = Pending(
             purpose=purpose,
             user=user,
-            code=self._proof(purpose, request, "code", code.encode()),
-            link=self._proof(purpose, request, "link", secret),
+            code=self._proofs(purpose, request, "code", code.encode())[0],
+            link=self._proofs(purpose, request, "link", secret)[0],
             data=data,
         )
         await self._store.put(request, pending, LIFE_S)
@@ -100,8 +102,8 @@ class OneTime:
         """What was asked for, if the code is right. Raises TryAgain("unavailable")."""
         if not _REQUEST.fullmatch(request) or not _CODE.fullmatch(code):
             return None
-        proof = self._proof(purpose, request, "code", code.encode())
-        return await self._store.take(request, proof)
+        proofs = self._proofs(purpose, request, "code", code.encode())
+        return await self._store.take(request, proofs)
 
     async def redeem_link(self, purpose: Purpose, link: str) -> Pending | None:
         """What was asked for, if the link is right. Raises TryAgain("unavailable")."""
@@ -109,12 +111,15 @@ class OneTime:
             return None
         raw = _bytes(link.removeprefix("shl_"))
         request, secret = _text(raw[:_REQUEST_BYTES]), raw[_REQUEST_BYTES:]
-        proof = self._proof(purpose, request, "link", secret)
-        return await self._store.take(request, proof)
+        proofs = self._proofs(purpose, request, "link", secret)
+        return await self._store.take(request, proofs)
 
-    def _proof(self, purpose: Purpose, request: str, kind: str, secret: bytes) -> bytes:
+    def _proofs(
+        self, purpose: Purpose, request: str, kind: str, secret: bytes
+    ) -> tuple[bytes, ...]:
+        """Under each secret that is accepted, the present one first."""
         said = b"\0".join((purpose.encode(), request.encode(), kind.encode(), secret))
-        return hmac.digest(self._key, said, "sha256")
+        return tuple(hmac.digest(key, said, "sha256") for key in self._keys)
 
 
 def _text(raw: bytes) -> str:

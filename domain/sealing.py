@@ -1,8 +1,10 @@
 """Encryption of what must be kept and may not be read from a copy of the database.
 
 AES-256-GCM under a key of its own for each purpose, derived from one secret by HKDF (RFC 5869).
+While that secret is changed, what was sealed under another one that is accepted opens too.
 """
 
+import hmac
 from collections.abc import Callable
 from typing import Final
 
@@ -26,8 +28,9 @@ class Sealer:
     moved to another row it does not open."""
 
     def __init__(self, secret: Secret, purpose: str, random_bytes: Callable[[int], bytes]) -> None:
-        derive = HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=purpose.encode())
-        self._cipher = AESGCM(derive.derive(secret.reveal().encode()))
+        self._cipher, *self._others = (
+            AESGCM(_derived(value, purpose)) for value in secret.reveal_all()
+        )
         self._random_bytes = random_bytes
 
     def seal(self, plain: bytes, about: str) -> bytes:
@@ -36,9 +39,29 @@ class Sealer:
 
     def unseal(self, sealed: bytes, about: str) -> bytes:
         """Raises Unsealable."""
-        try:
-            return self._cipher.decrypt(
-                sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], about.encode()
-            )
-        except (InvalidTag, ValueError):
-            raise Unsealable(f"what is kept of {about} cannot be read with this secret") from None
+        for cipher in (self._cipher, *self._others):
+            plain = _opened(cipher, sealed, about)
+            if plain is not None:
+                return plain
+        raise Unsealable(f"what is kept of {about} cannot be read with this secret")
+
+    def is_current(self, sealed: bytes, about: str) -> bool:
+        """Whether it needs no other secret to be opened."""
+        return _opened(self._cipher, sealed, about) is not None
+
+
+def derived(secret: Secret, purpose: bytes) -> tuple[bytes, ...]:
+    """Keys of HMACs for one purpose: of the secret, and of each that is accepted in its place."""
+    return tuple(hmac.digest(value.encode(), purpose, "sha256") for value in secret.reveal_all())
+
+
+def _derived(secret: str, purpose: str) -> bytes:
+    derive = HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=purpose.encode())
+    return derive.derive(secret.encode())
+
+
+def _opened(cipher: AESGCM, sealed: bytes, about: str) -> bytes | None:
+    try:
+        return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], about.encode())
+    except (InvalidTag, ValueError):
+        return None

@@ -20,7 +20,7 @@ from streamhub.config import Secret
 from streamhub.domain.audit import AuditEvent, AuditKind
 from streamhub.domain.ids import UserId
 from streamhub.domain.origin import Origin
-from streamhub.domain.sealing import Sealer
+from streamhub.domain.sealing import Sealer, derived
 
 STEP_S: Final = 30
 DRIFT_STEPS: Final = 1
@@ -85,6 +85,9 @@ class Enrolment(NamedTuple):
         return "Enrolment(...)"
 
 
+SEALED_FOR: Final = "second factors"
+
+
 class SecondFactors:
     """Enrols and checks second factors."""
 
@@ -98,8 +101,8 @@ class SecondFactors:
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._store = store
-        self._sealer = Sealer(secret, "second factors", random_bytes)
-        self._recovery_key = hmac.digest(secret.reveal().encode(), b"recovery codes", "sha256")
+        self._sealer = Sealer(secret, SEALED_FOR, random_bytes)
+        self._recovery_keys = derived(secret, b"recovery codes")
         self._issuer = issuer
         self._now_ms = now_ms
         self._random_bytes = random_bytes
@@ -134,7 +137,7 @@ class SecondFactors:
         if step is None:
             return None
         codes = self._new_codes()
-        digests = [self._digest(user, one) for one in codes]
+        digests = [self._digests(user, one)[0] for one in codes]
         event = self._event("second_factor.enabled", user, origin)
         turned_on = await self._store.confirm(user, self._now_ms(), step, digests, event)
         return codes if turned_on else None
@@ -142,7 +145,7 @@ class SecondFactors:
     async def renew_recovery(self, user: UserId) -> tuple[str, ...]:
         """New recovery codes in the place of all old ones."""
         codes = self._new_codes()
-        await self._store.replace_recovery(user, [self._digest(user, one) for one in codes])
+        await self._store.replace_recovery(user, [self._digests(user, one)[0] for one in codes])
         return codes
 
     async def check(self, user: UserId, code: str, origin: Origin) -> bool:
@@ -158,7 +161,10 @@ class SecondFactors:
         if not _RECOVERY.fullmatch(plain):
             return False
         event = self._event("second_factor.recovery_used", user, origin)
-        return await self._store.use_recovery(user, self._digest(user, plain), event)
+        for digest in self._digests(user, plain):
+            if await self._store.use_recovery(user, digest, event):
+                return True
+        return False
 
     async def remove(self, user: UserId, origin: Origin) -> None:
         """Ask for it no more."""
@@ -180,9 +186,10 @@ class SecondFactors:
     def _new_codes(self) -> tuple[str, ...]:
         return tuple(_shown(self._random_bytes(_RECOVERY_BYTES)) for _ in range(RECOVERY_CODES))
 
-    def _digest(self, user: UserId, code: str) -> bytes:
+    def _digests(self, user: UserId, code: str) -> tuple[bytes, ...]:
+        """Under each secret that is accepted, the present one first."""
         said = f"{user}\0{code.replace('-', '')}".encode()
-        return hmac.digest(self._recovery_key, said, "sha256")
+        return tuple(hmac.digest(key, said, "sha256") for key in self._recovery_keys)
 
 
 def _shown(raw: bytes) -> str:

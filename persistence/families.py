@@ -1,6 +1,6 @@
 """Token families in PostgreSQL. A refresh is one short transaction that holds the family's row."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from streamhub.domain.accounts import Account
@@ -80,21 +80,23 @@ class PostgresFamilyStore:
         await self._pool.transact(work)
 
     async def refresh(
-        self, token: RefreshToken, successor: RefreshToken, use: Use
+        self, token: RefreshToken, successors: Sequence[bytes], use: Use
     ) -> Refreshed | None:
         async def work(connection: PooledConnection) -> Refreshed | None:
             row = await connection.fetchrow(_FAMILY, token.selector)
             if row is None:
                 return None
             family = _family(row)
-            match family.judge(token.digest, successor.digest, use.now_ms):
+            current = family.current
+            match family.judge(token.digest, successors, use.now_ms):
                 case "rotate":
+                    current = successors[0]
                     await connection.execute(
                         _ROTATE,
                         family.id,
-                        successor.digest,
+                        current,
                         use.now_ms,
-                        use.expires_at,
+                        family.until(use),
                         use.address,
                     )
                 case "repeat":
@@ -107,7 +109,7 @@ class PostgresFamilyStore:
                     return None
             account = await connection.fetchrow(_ACCOUNT, family.user)
             assert account is not None  # noqa: S101 - a family goes with its user
-            return Refreshed(family=family.id, account=account_of(account))
+            return Refreshed(family=family.id, account=account_of(account), current=current)
 
         return await self._pool.transact(work)
 

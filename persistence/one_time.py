@@ -1,5 +1,6 @@
 """One-time codes and links in Redis. Losing all of it lets nobody in."""
 
+from collections.abc import Sequence
 from typing import Final, cast
 
 import msgspec
@@ -18,16 +19,18 @@ redis.call('EXPIRE', KEYS[1], ARGV[4])
 redis.call('SET', KEYS[2], ARGV[6], 'EX', ARGV[4])
 return 1
 """
-# KEYS: the request. ARGV: the proof, how many tries there are. Comparing digests of what only the
+# KEYS: the request. ARGV: how many tries there are, the proofs. Comparing digests of what only the
 # server can compute tells nothing by its timing.
 _TAKE: Final = """
 local found = redis.call('HMGET', KEYS[1], 'body', 'code', 'link')
 if not found[1] then return false end
-if found[2] == ARGV[1] or found[3] == ARGV[1] then
-    redis.call('DEL', KEYS[1])
-    return found[1]
+for at = 2, #ARGV do
+    if found[2] == ARGV[at] or found[3] == ARGV[at] then
+        redis.call('DEL', KEYS[1])
+        return found[1]
+    end
 end
-if redis.call('HINCRBY', KEYS[1], 'tries', 1) >= tonumber(ARGV[2]) then
+if redis.call('HINCRBY', KEYS[1], 'tries', 1) >= tonumber(ARGV[1]) then
     redis.call('DEL', KEYS[1])
 end
 return false
@@ -50,7 +53,7 @@ class RedisOneTimeStore:
         async with translated():
             await self._put(keys=[_PREFIX + request, newest], args=args)
 
-    async def take(self, request: str, proof: bytes) -> Pending | None:
+    async def take(self, request: str, proofs: Sequence[bytes]) -> Pending | None:
         async with translated():
-            body = await self._take(keys=[_PREFIX + request], args=[proof, MAX_TRIES])
+            body = await self._take(keys=[_PREFIX + request], args=[MAX_TRIES, *proofs])
         return None if body is None else _decode(cast(bytes, body))

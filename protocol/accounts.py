@@ -35,6 +35,23 @@ class Refresh(Confidential, frozen=True, kw_only=True):
     refresh_token: str
 
 
+class TokenKeyObject(Outgoing, frozen=True, kw_only=True):
+    """A key that verifies access tokens, as a JSON Web Key (RFC 8037)."""
+
+    kty: str
+    crv: str
+    x: str
+    kid: str
+    alg: str
+    use: str
+
+
+class TokenKeySet(Outgoing, frozen=True, kw_only=True):
+    """A JSON Web Key Set (RFC 7517); empty where a secret signs the tokens."""
+
+    keys: tuple[TokenKeyObject, ...]
+
+
 class AccountObject(UserObject, frozen=True, kw_only=True):
     """One's own account: what others see of it, and what only its owner does."""
 

@@ -81,6 +81,7 @@ WAYS_IN: Final = (
     Request("POST", "/v1/auth/reset", "", own_account.AskByMail, own_account.Asked, 202),
     Request("POST", "/v1/auth/reset/confirm", "", own_account.ResetPassword, None, 204),
     Request("POST", "/v1/auth/email/confirm", "", own_account.ConfirmEmail, None, 204),
+    Request("GET", "/v1/auth/keys", "", None, accounts.TokenKeySet),
     Request("GET", "/v1/auth/openid", "", None, own_account.ProviderList),
     Request(
         "POST", "/v1/auth/openid/start", "", own_account.StartOpenId, own_account.OpenIdStarted

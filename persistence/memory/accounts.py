@@ -165,19 +165,21 @@ class InMemoryAccountStore:
         await self._audit.record(event)
 
     async def refresh(
-        self, token: RefreshToken, successor: RefreshToken, use: Use
+        self, token: RefreshToken, successors: Sequence[bytes], use: Use
     ) -> Refreshed | None:
         family = self._families.get(token.selector)
         if family is None:
             return None
-        match family.judge(token.digest, successor.digest, use.now_ms):
+        current = family.current
+        match family.judge(token.digest, successors, use.now_ms):
             case "rotate":
+                current = successors[0]
                 self._families[family.selector] = msgspec.structs.replace(
                     family,
-                    current=successor.digest,
+                    current=current,
                     previous=family.current,
                     rotated_at=use.now_ms,
-                    expires_at=use.expires_at,
+                    expires_at=family.until(use),
                     last_used_at=use.now_ms,
                     last_address=use.address,
                 )
@@ -188,7 +190,8 @@ class InMemoryAccountStore:
                 return None
             case "over":
                 return None
-        return Refreshed(family=family.id, account=self._accounts[family.user])
+        account = self._accounts[family.user]
+        return Refreshed(family=family.id, account=account, current=current)
 
     async def revoke(self, token: RefreshToken, event: AuditEvent) -> FamilyId | None:
         family = self._families.get(token.selector)

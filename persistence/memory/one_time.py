@@ -1,6 +1,6 @@
 """The twin of one-time codes and links."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from streamhub.domain.one_time import MAX_TRIES, Pending
@@ -29,11 +29,11 @@ class InMemoryOneTimeStore:
         }
         self._open[request] = _Open(pending, self._clock() + life_s)
 
-    async def take(self, request: str, proof: bytes) -> Pending | None:
+    async def take(self, request: str, proofs: Sequence[bytes]) -> Pending | None:
         found = self._open.get(request)
         if found is None or self._clock() >= found.until:
             return None
-        if proof in (found.pending.code, found.pending.link):
+        if {found.pending.code, found.pending.link} & set(proofs):
             del self._open[request]
             return found.pending
         found.tries += 1

@@ -103,7 +103,9 @@ def signed_out(at: int = NOW) -> AuditEvent:
 
 def use(at: int, reused: str | None = None) -> Use:
     event = AuditEvent(at=at, kind="refresh.reused", target=reused)
-    return Use(now_ms=at, expires_at=at + 30 * DAY, address="192.0.2.7", reused=event)
+    return Use(
+        now_ms=at, expires_at=at + 30 * DAY, longest_ms=90 * DAY, address="192.0.2.7", reused=event
+    )
 
 
 class SignedIn:
@@ -121,7 +123,7 @@ class SignedIn:
         return self
 
     async def refresh(self, token: RefreshToken, at: int = NOW) -> Refreshed | None:
-        return await self.stores.families.refresh(token, token.successor(KEY), use(at))
+        return await self.stores.families.refresh(token, [token.successor(KEY).digest], use(at))
 
 
 @pytest.fixture
@@ -227,7 +229,7 @@ async def test_a_refresh_gives_the_account_and_uses_the_token_up(signed_in: Sign
     second = signed_in.token.successor(KEY)
 
     assert await signed_in.refresh(signed_in.token) == Refreshed(
-        family=signed_in.family.id, account=signed_in.account
+        family=signed_in.family.id, account=signed_in.account, current=second.digest
     )
     assert await signed_in.refresh(second) is not None
     assert await signed_in.refresh(second.successor(KEY)) is not None
@@ -238,6 +240,15 @@ async def test_the_newest_used_token_may_be_repeated_for_ten_seconds(signed_in: 
 
     assert await signed_in.refresh(signed_in.token, NOW + REPEAT_MS) is not None
     assert await signed_in.refresh(signed_in.token.successor(KEY), NOW + REPEAT_MS) is not None
+
+
+async def test_a_family_ends_at_last_however_often_it_is_refreshed(signed_in: SignedIn) -> None:
+    token, at = signed_in.token, NOW
+    while at < NOW + 90 * DAY:
+        assert await signed_in.refresh(token, at) is not None
+        token, at = token.successor(KEY), at + 29 * DAY
+    assert await signed_in.refresh(token, NOW + 90 * DAY) is None
+    assert await signed_in.refresh(token, NOW + 90 * DAY - 1) is not None
 
 
 async def test_a_repeat_that_comes_too_late_revokes_the_family(signed_in: SignedIn) -> None:

@@ -24,6 +24,7 @@ from streamhub.domain.principals import Principals
 from streamhub.domain.sealing import Sealer
 from streamhub.domain.second_factors import SecondFactors
 from streamhub.domain.sign_in import SignIn, SignInLimits
+from streamhub.domain.token_keys import TokenKeys
 from streamhub.domain.tokens import Revocations, TokenIssuer, TokenVerifier
 from streamhub.persistence.accounts import PostgresAccountStore
 from streamhub.persistence.audit import PostgresAuditLog
@@ -104,9 +105,10 @@ async def build(
     limiter = RedisLimiter(redis, prefix=f"{secrets.token_hex(4)}:")
     log_ins = LogIns(
         families=families,
-        issuer=TokenIssuer(SECRET, auth.issuer, auth.access_ttl_s),
+        issuer=TokenIssuer(TokenKeys(SECRET), auth.issuer, auth.access_ttl_s),
         secret=SECRET,
         refresh_ttl_s=auth.refresh_ttl_s,
+        session_ttl_s=auth.session_ttl_s,
         now_ms=now_ms,
         random_bytes=secrets.token_bytes,
     )
@@ -137,7 +139,7 @@ async def build(
     routes = http_auth.routes(sign_in, log_ins, accounts, accounts)
     app = create_app(Parts(edge=EdgeSettings(), metrics=Metrics(), routes=routes))
     app[http_auth.PRINCIPALS] = Principals(
-        verifier=TokenVerifier(SECRET, auth.issuer),
+        verifier=TokenVerifier(TokenKeys(SECRET), auth.issuer),
         revocations=revocations,
         families=families,
         tokens=PostgresPersonalTokens(pool),

@@ -278,6 +278,18 @@ def test_mails_are_listed_the_newest_first_and_shown_whole(shell: Shell) -> None
     assert "is STREAMHUB_AUTH_SECRET that of the cluster?" in shell.refused("mail")
 
 
+def test_mails_are_sealed_again_when_the_secret_was_changed(shell: Shell) -> None:
+    shell.done("user", "create", "ann", "--email", "ann@example.org", "--generate")
+    shell.done("user", "reset-password", "ann")
+    old = shell.environment["STREAMHUB_AUTH_SECRET"]
+    shell.environment["STREAMHUB_AUTH_SECRET"] = "another secret for tests, 32 bytes and more"
+    assert "mails: 1 left, which no secret given here opens" in shell.done("reseal")
+    shell.environment["STREAMHUB_AUTH_OTHER_SECRETS"] = old
+    assert "mails: 1 sealed again" in shell.done("reseal")
+    shell.environment.pop("STREAMHUB_AUTH_OTHER_SECRETS")
+    assert "ann@example.org" in shell.done("mail")
+
+
 async def test_new_mails_are_followed_as_they_come() -> None:
     queue = InMemoryMailQueue()
 

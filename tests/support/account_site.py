@@ -162,7 +162,7 @@ def code_in(mail: Mail) -> str:
 
 @asynccontextmanager
 async def account_site(
-    urls: EmbeddedUrls, environ: Mapping[str, str] | None = None
+    urls: EmbeddedUrls, environ: Mapping[str, str] | None = None, secret: Secret = SECRET
 ) -> AsyncIterator[AccountSite]:
     """A site over these servers. Its limits are its own."""
     settings = load_settings({**ENVIRON, **(environ or {})}, cwd=Path("/nonexistent"))
@@ -178,8 +178,8 @@ async def account_site(
             settings,
             pool=pool,
             limiter=limiter,
-            short_lived=ShortLived.in_redis(redis, SECRET, clock),
-            secret=SECRET,
+            short_lived=ShortLived.in_redis(redis, secret, clock),
+            secret=secret,
             clock=clock,
         )
         app = create_app(Parts(edge=settings.edge, metrics=Metrics(), routes=accounts.routes))
@@ -194,7 +194,7 @@ async def account_site(
             client,
             pool,
             accounts,
-            mail_queue(pool, SECRET, clock),
+            mail_queue(pool, secret, clock),
             cluster,
             await cluster.newest_entry(),
             limiter,

@@ -6,8 +6,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-HEADER = {"alg": "HS256", "typ": "JWT"}
-
 
 def compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
@@ -17,7 +15,9 @@ def b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-HEADER_TEXT = compact(HEADER)
+def kid_of(key: str) -> str:
+    """What a secret is called in the tokens it signs."""
+    return b64(hmac.digest(key.encode(), b"the name of this key", "sha256")[:12])
 
 
 class Forger:
@@ -25,6 +25,7 @@ class Forger:
 
     def __init__(self, key: str, now_s: int, user: str, family: str) -> None:
         self.key = key
+        self.header: dict[str, Any] = {"alg": "HS256", "kid": kid_of(key), "typ": "JWT"}
         self.now_s = now_s
         self.claims: dict[str, Any] = {
             "iss": "streamhub",
@@ -38,13 +39,17 @@ class Forger:
         }
 
     @property
+    def header_text(self) -> str:
+        return compact(self.header)
+
+    @property
     def claims_text(self) -> str:
         return compact(self.claims)
 
     @property
     def good(self) -> str:
         """A token that must be taken, so that the attacks prove something."""
-        return self.signed(HEADER_TEXT, self.claims_text)
+        return self.signed(self.header_text, self.claims_text)
 
     def signed(
         self, header: str, payload: str | bytes, key: str | None = None, algorithm: str = "sha256"
@@ -56,19 +61,19 @@ class Forger:
         return f"{text}.{b64(hmac.digest(used.encode(), text.encode(), algorithm))}"
 
     def with_header(self, **changes: object) -> str:
-        return self.signed(compact({**HEADER, **changes}), self.claims_text)
+        return self.signed(compact({**self.header, **changes}), self.claims_text)
 
     def with_claims(self, **changes: object) -> str:
         """`...` leaves a claim out."""
         claims = {**self.claims, **changes}
         kept = {name: value for name, value in claims.items() if value is not ...}
-        return self.signed(HEADER_TEXT, compact(kept))
+        return self.signed(self.header_text, compact(kept))
 
     def with_payload(self, change: Callable[[str], str]) -> str:
-        return self.signed(HEADER_TEXT, change(self.claims_text))
+        return self.signed(self.header_text, change(self.claims_text))
 
     def unsigned(self, alg: str) -> str:
-        header = compact({"alg": alg, "typ": "JWT"})
+        header = compact({**self.header, "alg": alg})
         return f"{b64(header.encode())}.{b64(self.claims_text.encode())}."
 
 
@@ -88,16 +93,22 @@ def attacks(f: Forger) -> dict[str, str]:
         "nOnE with a signature": f.unsigned("nOnE") + good.rpartition(".")[2],
         "empty signature": good.rpartition(".")[0] + ".",
         "HS512 with the right key": f.signed(
-            compact({**HEADER, "alg": "HS512"}), f.claims_text, f.key, "sha512"
+            compact({**f.header, "alg": "HS512"}), f.claims_text, f.key, "sha512"
         ),
         "RS256 header over an HMAC": f.with_header(alg="RS256"),
         "ES256 header over an HMAC": f.with_header(alg="ES256"),
         "algorithm in lower case": f.with_header(alg="hs256"),
         "algorithm as a list": f.with_header(alg=["HS256"]),
-        "no algorithm": f.signed(compact({"typ": "JWT"}), f.claims_text),
+        "no algorithm": f.signed(compact({"kid": f.header["kid"], "typ": "JWT"}), f.claims_text),
         # keys of the attacker's choice
-        "another key": f.signed(HEADER_TEXT, f.claims_text, "x" * 32),
-        "empty key": f.signed(HEADER_TEXT, f.claims_text, ""),
+        "another key": f.signed(f.header_text, f.claims_text, "x" * 32),
+        "empty key": f.signed(f.header_text, f.claims_text, ""),
+        "no kid": f.signed(compact({"alg": "HS256", "typ": "JWT"}), f.claims_text),
+        "kid of another key": f.with_header(kid=kid_of("x" * 32)),
+        "kid as a number": f.with_header(kid=1),
+        "kid null": f.with_header(kid=None),
+        "kid as a list": f.with_header(kid=[f.header["kid"]]),
+        "kid of four kilobytes": f.with_header(kid="x" * 4000),
         "kid to a known file": f.with_header(kid="../../../../dev/null"),
         "kid with SQL": f.with_header(kid="x' UNION SELECT 'key"),
         "kid to a command": f.with_header(kid="|id"),
@@ -111,9 +122,9 @@ def attacks(f: Forger) -> dict[str, str]:
         "compressed": f.with_header(zip="DEF"),
         "another type": f.with_header(typ="at+jwt"),
         "nested": f.with_header(cty="JWT"),
-        "header with a blank": f.signed(json.dumps(HEADER), f.claims_text),
+        "header with a blank": f.signed(json.dumps(f.header), f.claims_text),
         "header with alg twice": f.signed(
-            '{"alg":"none","alg":"HS256","typ":"JWT"}', f.claims_text
+            f.header_text.replace("{", '{"alg":"none",'), f.claims_text
         ),
         # claims
         **{f"without {name}": f.with_claims(**{name: ...}) for name in f.claims},
@@ -140,7 +151,7 @@ def attacks(f: Forger) -> dict[str, str]:
         "claims as a list": f.with_payload(lambda text: f"[{text}]"),
         "claims as text": f.with_payload(lambda _: '"access"'),
         "claims not JSON": f.with_payload(lambda text: text + "}"),
-        "claims not UTF-8": f.signed(HEADER_TEXT, b"\xff\xfe"),
+        "claims not UTF-8": f.signed(f.header_text, b"\xff\xfe"),
         "claims nested deeply": f.with_payload(lambda _: "[" * 1000 + "]" * 1000),
         # the token's form
         "padded": good + "=",

@@ -19,6 +19,7 @@ WAYS_IN: Final = frozenset(
         "/v1/auth/code",
         "/v1/auth/email/confirm",
         "/v1/auth/invited",
+        "/v1/auth/keys",
         "/v1/auth/link",
         "/v1/auth/login",
         "/v1/auth/logout",

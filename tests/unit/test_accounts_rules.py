@@ -263,7 +263,7 @@ def test_every_token_of_a_family_is_judged_by_the_table() -> None:
             expires_at=NOW + 60_000,
             revoked_at=revoked_at,
         )
-        return family.judge(token.digest, token.successor(KEY).digest, at)
+        return family.judge(token.digest, [token.successor(KEY).digest], at)
 
     assert judged(third) == "rotate"
     assert judged(second, NOW + REPEAT_MS) == "repeat"

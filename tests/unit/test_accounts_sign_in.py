@@ -23,6 +23,7 @@ from streamhub.domain.passwords import Verified
 from streamhub.domain.principals import Principals
 from streamhub.domain.second_factors import SecondFactors
 from streamhub.domain.sign_in import Applicant, SignIn
+from streamhub.domain.token_keys import TokenKeys
 from streamhub.domain.tokens import Revocations, TokenIssuer, TokenVerifier
 from streamhub.persistence.admin_account import ensure_admin
 from streamhub.persistence.memory.accounts import InMemoryAccountStore
@@ -95,7 +96,7 @@ class House:
         self.hasher = PlainHasher()
         self.limiter = CountingLimiter()
         self.revocations = Revocations(900)
-        verifier = TokenVerifier(SECRET, "streamhub")
+        verifier = TokenVerifier(TokenKeys(SECRET), "streamhub")
         self.principals = Principals(
             verifier=verifier,
             revocations=self.revocations,
@@ -105,9 +106,10 @@ class House:
         )
         self.log_ins = LogIns(
             families=self.store,
-            issuer=TokenIssuer(SECRET, "streamhub", 900),
+            issuer=TokenIssuer(TokenKeys(SECRET), "streamhub", 900),
             secret=SECRET,
             refresh_ttl_s=30 * 86_400,
+            session_ttl_s=90 * 86_400,
             now_ms=lambda: self.now_ms,
             random_bytes=secrets.token_bytes,
         )
@@ -346,8 +348,8 @@ async def test_a_refresh_gives_new_tokens_for_the_same_family(house: House) -> N
     house.now_ms += DAY
     second = await house.refresh(grant.refresh_token)
 
-    before = TokenVerifier(SECRET, "streamhub").verify(grant.access_token, 0)
-    after = TokenVerifier(SECRET, "streamhub").verify(second.access_token, 0)
+    before = TokenVerifier(TokenKeys(SECRET), "streamhub").verify(grant.access_token, 0)
+    after = TokenVerifier(TokenKeys(SECRET), "streamhub").verify(second.access_token, 0)
     assert (after.user, after.family) == (before.user, before.family)
     assert after.token != before.token
     assert second.refresh_token != grant.refresh_token
@@ -373,7 +375,7 @@ async def test_a_stolen_token_that_is_used_late_ends_the_family(house: House) ->
         with pytest.raises(Refused) as refused:
             await house.refresh(token)
         assert refused.value.code == "unauthenticated"
-    family = TokenVerifier(SECRET, "streamhub").verify(second.access_token, 0).family
+    family = TokenVerifier(TokenKeys(SECRET), "streamhub").verify(second.access_token, 0).family
     assert house.log == [("sessions_revoked", family)]
     with pytest.raises(Refused):
         await house.principals.admit(second.access_token)

@@ -14,6 +14,7 @@ from streamhub.domain.families import Family, FamilyId, RefreshToken
 from streamhub.domain.ids import RANDOM_BYTES, TOKEN, USER, UserId, make_id
 from streamhub.domain.personal_tokens import PersonalToken, digest_of, text_of
 from streamhub.domain.principals import KEEP_MS, Principals
+from streamhub.domain.token_keys import TokenKeys
 from streamhub.domain.tokens import Revocations, TokenIssuer, TokenVerifier
 from streamhub.persistence.memory.accounts import InMemoryAccountStore
 from streamhub.persistence.memory.audit import InMemoryAuditLog
@@ -49,10 +50,10 @@ class House:
         self.delayed: list[tuple[str, str]] | None = None
         self.accounts = CountingStore(self)
         self.tokens = InMemoryPersonalTokens(self.accounts, InMemoryAuditLog(), self.announce)
-        self.issuer = TokenIssuer(SECRET, "streamhub", 900)
+        self.issuer = TokenIssuer(TokenKeys(SECRET), "streamhub", 900)
         self.revocations = Revocations(900)
         self.principals = Principals(
-            verifier=TokenVerifier(SECRET, "streamhub"),
+            verifier=TokenVerifier(TokenKeys(SECRET), "streamhub"),
             revocations=self.revocations,
             families=self.accounts,
             tokens=self.tokens,

@@ -42,3 +42,16 @@ def test_no_altered_or_cut_text_opens() -> None:
         for wrong in (altered, sealed[:at]):
             with pytest.raises(Unsealable):
                 sealer().unseal(wrong, "us_1")
+
+
+def test_while_a_secret_is_changed_both_open_and_the_first_seals() -> None:
+    old, new = "o" * 32, "n" * 32
+    before, between = sealer(Secret(old)), sealer(Secret(new, (old,)))
+    sealed = before.seal(b"plain", "us_1")
+    assert between.unseal(sealed, "us_1") == b"plain"
+    assert not between.is_current(sealed, "us_1")
+    again = between.seal(b"plain", "us_1")
+    assert between.is_current(again, "us_1")
+    assert sealer(Secret(new)).unseal(again, "us_1") == b"plain"
+    with pytest.raises(Unsealable):
+        sealer(Secret(new)).unseal(sealed, "us_1")
