@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import NamedTuple, Self, cast
 
 import structlog
@@ -20,7 +20,7 @@ from streamhub.domain.errors import StreamHubError
 from streamhub.domain.families import REVOKED
 from streamhub.domain.federation import Federation
 from streamhub.domain.identities import AuthorizationStore
-from streamhub.domain.invitations import Invitations
+from streamhub.domain.invitations import Invitations, Inviters
 from streamhub.domain.limits import Limiter
 from streamhub.domain.log_ins import LogIns
 from streamhub.domain.mailed_links import MailedLinks
@@ -78,6 +78,22 @@ class ShortLived(NamedTuple):
     def in_memory(cls) -> Self:
         """For hosts without Redis, in tests and benchmarks."""
         return cls(InMemoryOneTimeStore(time.monotonic), InMemoryAuthorizations(time.monotonic))
+
+
+def confirms_email(settings: Settings) -> bool:
+    """Whether an address is proven before there is an account."""
+    confirm = settings.auth.confirm_email
+    return settings.mail.url is not None if confirm is None else confirm
+
+
+def ways_in(settings: Settings) -> Mapping[str, object]:
+    """How people come in, for `GET /v1/server`."""
+    openid = settings.openid
+    return {
+        "registration": settings.auth.registration,
+        "confirms_email": confirms_email(settings),
+        "providers": [{"name": openid.name, "issuer": openid.issuer}] if openid.issuer else [],
+    }
 
 
 class Accounts:
@@ -165,6 +181,8 @@ class Accounts:
                     sign_in=self._sign_in,
                     log_ins=self._log_ins,
                     mailer=self._mailing.letters,
+                    limiter=limiter,
+                    inviters=cast(Inviters, auth.inviters),
                     public_url=public_url_of(settings.server),
                     now_ms=clock.now_ms,
                     random_bytes=clock.random_bytes,
@@ -252,8 +270,7 @@ class Accounts:
         )
 
     def _registration(self, settings: Settings, secret: Secret) -> ConfirmedRegistration | None:
-        confirm = settings.auth.confirm_email
-        if not (settings.mail.url is not None if confirm is None else confirm):
+        if not confirms_email(settings):
             return None
         return ConfirmedRegistration(
             accounts=self.people,

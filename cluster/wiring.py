@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from streamhub.cluster.accounts import Accounts, ShortLived
+from streamhub.cluster.accounts import Accounts, ShortLived, ways_in
 from streamhub.cluster.chat import FEATURES, Chat
 from streamhub.cluster.clock import SystemClock
 from streamhub.cluster.keys import with_others
@@ -68,6 +68,7 @@ class Wired:
                 metrics=self.metrics,
                 routes=self._chat.routes,
                 features=FEATURES,
+                ways_in=ways_in(settings),
                 fair_use=fair_use,
             )
         )

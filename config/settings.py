@@ -198,6 +198,11 @@ class AuthSettings:
         rules.one_of("open", "invited", "closed"),
         "Who may make an account: anybody, those who were invited, or nobody but administrators.",
     )
+    inviters: str = setting(
+        "everyone",
+        rules.one_of("everyone", "moderators", "admins"),
+        "Who may invite people, unless registration is closed; moderators includes admins.",
+    )
     confirm_email: bool | None = setting(
         None,
         rules.FLAG,

@@ -81,13 +81,12 @@ class Federation:
     ) -> Grant:
         """Sign in, with a new account where registration is open to all. Raises Refused:
         unauthenticated, forbidden, second_factor_required, conflict."""
-        identity = await self._identity(request, state, code, None)
-        user = await self._identities.user_of(identity.issuer, identity.subject)
-        account = None if user is None else await self._accounts.account(user)
-        if account is not None and account.closed:
-            raise Refused("unauthenticated", "the account is closed")
-        if account is None:
-            account = await self._registered(identity, origin)
+        try:
+            identity = await self._identity(request, state, code, None)
+            account = await self._account_of(identity, origin)
+        except Refused as error:
+            await self._sign_in.note_failure(origin, f"OpenID: {error.detail}")
+            raise
         return await self._sign_in.finish(account, second, origin, f"OpenID {identity.issuer}")
 
     async def link(
@@ -123,6 +122,13 @@ class Federation:
         if authorization is None or (authorization.state, authorization.user) != (state, user):
             raise Refused("unauthenticated", "the log-in is unknown, was used, or took too long")
         return await self._provider.identity(authorization, code)
+
+    async def _account_of(self, identity: Identity, origin: Origin) -> Account:
+        user = await self._identities.user_of(identity.issuer, identity.subject)
+        account = None if user is None else await self._accounts.account(user)
+        if account is not None and account.closed:
+            raise Refused("unauthenticated", "the account is closed")
+        return account or await self._registered(identity, origin)
 
     async def _link(self, user: UserId, identity: Identity, origin: Origin) -> Linked:
         now_ms = self._now_ms()

@@ -21,6 +21,7 @@ MESSAGE: Final = "me"
 FILE: Final = "fi"
 HOST: Final = "ho"
 TOKEN: Final = "tk"  # noqa: S105 - a prefix
+INVITATION: Final = "iv"
 
 RANDOM_BYTES: Final = 10
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"

@@ -153,10 +153,18 @@ class SignIn:
         self, candidate: Candidate, origin: Origin, *, confirmed: bool = False
     ) -> Account:
         """The account of a candidate. Raises Refused: conflict, bad_request."""
+        account = self.drafted(candidate, confirmed=confirmed)
+        await self._accounts.create(account, candidate.password_hash)
+        user, at = account.id, account.created_at
+        await self._audit.record(origin.event("account.registered", at, actor=user, target=user))
+        return account
+
+    def drafted(self, candidate: Candidate, *, confirmed: bool = False) -> Account:
+        """The account a candidate would have. Raises Refused: conflict, bad_request."""
         if check_handle(candidate.handle) in RESERVED_HANDLES:
             raise handle_or_email_taken()
         now_ms = self._now_ms()
-        account = Account(
+        return Account(
             id=UserId(make_id(USER, now_ms, self._random_bytes(RANDOM_BYTES))),
             handle=candidate.handle,
             name=candidate.name,
@@ -165,12 +173,6 @@ class SignIn:
             created_at=now_ms,
             email_confirmed_at=now_ms if confirmed else None,
         )
-        await self._accounts.create(account, candidate.password_hash)
-        user = account.id
-        await self._audit.record(
-            origin.event("account.registered", now_ms, actor=user, target=user)
-        )
-        return account
 
     async def log_in(self, login: str, password: str, code: str | None, origin: Origin) -> Grant:
         """Sign in by handle or e-mail address; with the `code` of a second factor where one is on.

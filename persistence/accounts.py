@@ -1,7 +1,7 @@
 """Accounts in PostgreSQL."""
 
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from streamhub.domain.accounts import Account, Credentials, handle_or_email_taken
 from streamhub.domain.ids import UserId
@@ -31,6 +31,12 @@ _CREDENTIALS: Final = """
 _REPLACE_HASH: Final = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2"
 
 
+class Executor(Protocol):
+    """A pool, or a connection within a transaction."""
+
+    async def fetchval(self, query: str, /, *args: object) -> object: ...
+
+
 class PostgresAccountStore:
     """Implements AccountStore and People."""
 
@@ -38,23 +44,7 @@ class PostgresAccountStore:
         self._pool = pool
 
     async def create(self, account: Account, password_hash: str | None) -> None:
-        created = await self._pool.fetchval(
-            _CREATE,
-            account.id,
-            account.handle,
-            account.name,
-            account.email,
-            account.role,
-            account.created_at,
-            password_hash,
-            account.kind,
-            account.owner,
-            account.email_confirmed_at,
-            account.locale,
-            account.time_zone,
-        )
-        if created is None:
-            raise handle_or_email_taken()
+        await create(self._pool, account, password_hash)
 
     async def account(self, user: UserId) -> Account | None:
         row = await self._pool.fetchrow(_GET, user)
@@ -84,6 +74,27 @@ class PostgresAccountStore:
             return []
         rows = await self._pool.fetch(query, list(wanted))
         return [Person(id=UserId(id), handle=handle, name=name) for id, handle, name in rows]
+
+
+async def create(executor: Executor, account: Account, password_hash: str | None) -> None:
+    """Insert the account. Raises Refused("conflict") when the handle or the address is taken."""
+    created = await executor.fetchval(
+        _CREATE,
+        account.id,
+        account.handle,
+        account.name,
+        account.email,
+        account.role,
+        account.created_at,
+        password_hash,
+        account.kind,
+        account.owner,
+        account.email_confirmed_at,
+        account.locale,
+        account.time_zone,
+    )
+    if created is None:
+        raise handle_or_email_taken()
 
 
 def account_of(row: Record) -> Account:

@@ -1,8 +1,8 @@
 """The aiohttp application of the public port."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from aiohttp import web
@@ -31,6 +31,8 @@ class Parts:
     features: tuple[str, ...] = ()
     fair_use: FairUse | None = None
     """What each may use. None: as much as they like."""
+    ways_in: Mapping[str, Any] | None = None
+    """What a client must know to sign somebody in, or register them."""
 
 
 PARTS: Final = web.AppKey("parts", Parts)
@@ -70,6 +72,7 @@ async def describe_server(request: web.Request) -> web.Response:
         "version": __version__,
         "api": API,
         "features": parts.features,
+        "sign_in": parts.ways_in,
         "limits": {
             "max_frame_bytes": edge.max_frame_bytes,
             "max_body_bytes": edge.max_body_bytes,

@@ -157,6 +157,30 @@ async def test_where_accounts_are_closed_nobody_invites_and_nobody_comes(
         assert (await come(closed, "shi_" + "A" * 43)).status == 403
 
 
+@pytest.mark.parametrize(("who", "roles"), [("moderators", "moderator"), ("admins", "admin")])
+async def test_who_may_invite_is_a_setting(servers: EmbeddedUrls, who: str, roles: str) -> None:
+    async with account_site(servers, {"STREAMHUB_INVITERS": who}) as site:
+        ann = await site.person()
+        refused = await ann.call("POST", "/v1/invitations", {})
+        assert (refused.status, (await refused.json())["code"]) == (403, "forbidden")
+        await site.pool.execute("UPDATE users SET role = $2 WHERE id = $1", ann.id, roles)
+        site.accounts.principals.changed(ann.id)
+        assert (await made(ann))["uses"] == 0
+
+
+async def test_nobodys_mailbox_is_flooded_with_invitations(
+    site: AccountSite, servers: EmbeddedUrls
+) -> None:
+    ann, bob = await inviter(site, servers), await inviter(site, servers)
+    guest = somebody()["email"]
+    for by in (ann, bob, ann):
+        await made(by, email=guest)
+    refused = await bob.call("POST", "/v1/invitations", {"email": guest.upper()})
+    assert (refused.status, (await refused.json())["code"]) == (429, "rate_limited")
+    assert (await site.mailed(guest)).count("invitation") == 3
+    await made(bob, email=somebody()["email"])
+
+
 async def test_the_database_holds_no_link(site: AccountSite, servers: EmbeddedUrls) -> None:
     ann = await inviter(site, servers)
     invitation = await made(ann)

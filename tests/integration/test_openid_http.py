@@ -9,6 +9,8 @@ from aiohttp import ClientResponse
 from support.account_site import PASSWORD, AccountSite, Person, account_site
 from support.openid import Provider, provider
 
+from streamhub.domain.audit import AuditQuery
+from streamhub.persistence.audit import PostgresAuditLog
 from streamhub.persistence.embedded.stack import EmbeddedUrls
 
 BACK = "http://127.0.0.1:9/back"
@@ -175,6 +177,9 @@ async def test_where_one_must_be_invited_an_identity_makes_no_account(
     async with site_of(servers, running, "invited") as site:
         refused = await sign_in(site, running, "s-xena")
         assert (refused.status, (await refused.json())["code"]) == (403, "forbidden")
+        (entry, *_) = await PostgresAuditLog(site.pool).entries(AuditQuery(kind="sign_in.failed"))
+        assert entry.detail == "OpenID: no account here is linked to this identity"
+        assert entry.address
 
 
 async def test_without_a_provider_it_is_said(servers: EmbeddedUrls) -> None:

@@ -99,6 +99,7 @@ async def test_the_server_describes_itself_without_a_log_in(client: aiohttp.Clie
             "heartbeat_ms": 30_000,
             "auth_timeout_ms": 5000,
         },
+        "sign_in": None,
     }
 
 
