@@ -18,6 +18,7 @@ from streamhub.cluster.private_site import Siblings, guard_private_site, report_
 from streamhub.cluster.stores import Stores
 from streamhub.cluster.wiring import Wired
 from streamhub.domain.cluster import HostEntry, HostReport, View
+from streamhub.domain.errors import TryAgain
 from streamhub.domain.ids import HostId
 from streamhub.transport.health import create_admin_app
 from streamhub.transport.link_tls import LinkTls
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 _LEAVING_S: Final = 5.0
 _STOPPING_S: Final = 10.0
+_WISH_AGAIN_S: Final = 2.0
 
 
 class Host:
@@ -48,12 +50,14 @@ class Host:
         self._private_ip = private_ip
         self._plan = plan
         self._exit_process = exit_process
+        self._stores: Stores | None = None
         self._wired: Wired | None = None
         self._doors: list[Site] = []
         self._closing = AsyncExitStack()
         self._leaving: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
+        self._replacing: asyncio.Task[None] | None = None
         self._public_tls: PublicTls | None = None
         self._address = ""
 
@@ -78,6 +82,7 @@ class Host:
         self._public_tls = PublicTls.of(settings.server)
         stores = await Stores.open(settings, f"streamhub {self.id}")
         self._closing.push_async_callback(stores.close)
+        self._stores = stores
         epoch = await stores.cluster.epoch()
         wired = Wired(self.id, settings, stores, epoch=epoch, on_left=self._on_left, tls=tls)
         secret = needed(settings.cluster.secret)
@@ -120,6 +125,12 @@ class Host:
         """There is a newer view: read it now."""
         if self._wired is not None:
             self._wired.membership.look()
+
+    def leave(self) -> None:
+        """Have this host replaced, drain and end: it was told to. May be repeated."""
+        if self._replacing is None:
+            log.info("host_told_to_end")
+            self._replacing = asyncio.create_task(self._be_replaced())
 
     async def stop(self) -> None:
         """Take no more connections, finish requests in progress, disconnect. May be repeated, also
@@ -197,6 +208,19 @@ class Host:
         await drain.run()
         log.info("host_drained")
         await self._end(_STOPPING_S)
+
+    async def _be_replaced(self) -> None:
+        """The supervisor does it; where none does in time, or nobody can be told, end in order."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._plan.settings.cluster.drain_timeout_s):
+                while self._draining is None:
+                    if self._stores is not None:
+                        with suppress(TryAgain):
+                            await self._stores.wishes.wish_gone(self.id)
+                    await asyncio.sleep(_WISH_AGAIN_S)
+        if self._draining is None:
+            log.warning("host_ends_without_a_replacement")
+            await self._end(_STOPPING_S)
 
     def _on_left(self, why: str) -> None:
         """Others may own what this host owned: it must end, whoever else has given it up."""

@@ -7,9 +7,12 @@ real loop is stuck would go on answering pings.
 
 import asyncio
 import os
+import signal
 import sys
+import threading
 from contextlib import redirect_stderr, suppress
-from typing import Any, Final
+from types import FrameType
+from typing import Any, Final, Self
 
 import ray
 import structlog
@@ -37,7 +40,19 @@ _END_AGAIN_S: Final = 1.0
 
 
 class HostActor:
-    """A host's process. Never restarted: every process is another host."""
+    """A host's process. Never restarted: every process is another host. SIGTERM has it replaced,
+    and drain."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    def __new__(cls, *_args: Any) -> Self:
+        # In the host's process Ray calls this in the main thread, where alone Python sets handlers
+        # of signals, and all the rest in the thread of the event loop; who has Ray make one calls
+        # it too, in another thread. Ray's own handler would stop the event loop at once.
+        actor = super().__new__(cls)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, actor._told_to_end)
+        return actor
 
     def __init__(self, host: HostId, plan: Plan) -> None:
         # Here, because the supervisor imports this module too, and before that first host waits.
@@ -47,10 +62,16 @@ class HostActor:
         node, ip = ray.get_runtime_context().get_node_id(), ray.util.get_node_ip_address()
         self._host: Host = Host(host, node, ip, plan, lambda: os._exit(0))
         self._started = asyncio.ensure_future(self._start())
+        self._loop = asyncio.get_running_loop()
 
     async def _start(self) -> None:
         await self._host.start()
         calm_collector()
+
+    def _told_to_end(self, _number: int, _frame: FrameType | None) -> None:
+        if self._loop is None:  # nobody knows this host yet
+            os._exit(1)
+        self._loop.call_soon_threadsafe(self._host.leave)
 
     async def entry(self) -> HostEntry:
         """Waits until the host serves; raises what kept it from that."""

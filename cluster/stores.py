@@ -10,10 +10,12 @@ from redis.asyncio import Redis
 from streamhub.cluster.plan import needed
 from streamhub.config import Settings
 from streamhub.domain.cluster import ClusterStore
+from streamhub.domain.wishes import WishStore
 from streamhub.persistence import redis
 from streamhub.persistence.cluster import PostgresClusterStore
 from streamhub.persistence.objects import ObjectStore
 from streamhub.persistence.postgres import Pool, open_pool
+from streamhub.persistence.wishes import PostgresWishStore
 from streamhub.transport.health import Check
 
 
@@ -25,6 +27,7 @@ class Stores:
     redis: Redis
     objects: ObjectStore
     cluster: ClusterStore
+    wishes: WishStore
     _closing: AsyncExitStack
 
     @classmethod
@@ -45,7 +48,14 @@ class Stores:
             stack.push_async_callback(client.aclose)
             objects = ObjectStore.connect(needed(settings.objects.url).reveal())
             stack.push_async_callback(objects.close)
-            return cls(pool, client, objects, PostgresClusterStore(pool), stack.pop_all())
+            return cls(
+                pool,
+                client,
+                objects,
+                PostgresClusterStore(pool),
+                PostgresWishStore(pool),
+                stack.pop_all(),
+            )
 
     async def close(self) -> None:
         await self._closing.aclose()

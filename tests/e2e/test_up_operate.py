@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 from support.load import Size, assert_whole, load
-from support.up import START_WITHIN_S, Up, wait_for
+from support.up import START_WITHIN_S, Process, Up, wait_for
 
 pytestmark = pytest.mark.timeout(START_WITHIN_S + 600)
 
@@ -98,3 +100,21 @@ async def test_hosts_come_go_and_are_replaced_and_clients_see_no_error(running: 
     await asyncio.to_thread(wait_for, running.is_healthy, "two ready hosts")
     assert not before & set(running.host_ids)
     wait_for(lambda: not status(running)["cluster"]["wishes"]["leaving"], "wishes are forgotten")
+
+
+async def test_a_host_whose_process_is_told_to_end_is_replaced_and_drains(running: Up) -> None:
+    host, pid = next((host["id"], host["pid"]) for host in running.state["hosts"])
+    process = Process.of(pid)
+    async with load(running.state["url"], SIZE) as clients:
+        await clients.more(QUIET_MESSAGES)
+        os.kill(pid, signal.SIGTERM)
+        await asyncio.to_thread(wait_for, lambda: not process.alive, "the host ends")
+        await clients.more(QUIET_MESSAGES)
+        await clients.finish()
+        print(f"\n    {clients.summary()}")
+        assert_whole(clients)
+    await asyncio.to_thread(wait_for, running.is_healthy, "two ready hosts")
+    assert host not in running.host_ids
+    of_host = [record["event"] for record in running.records() if record.get("host") == host]
+    assert of_host.index("host_told_to_end") < of_host.index("host_drains")
+    assert "host_drained" in of_host
