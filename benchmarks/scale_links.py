@@ -96,7 +96,13 @@ class _Hub:
         await self._stack.aclose()
 
     def _links(self, host: HostId) -> Links:
-        return Links(host, _SECRET, address=lambda peer: self._address, on_lost=lambda peer: None)
+        return Links(
+            host,
+            _SECRET,
+            address=lambda peer: self._address,
+            on_lost=lambda peer: None,
+            on_stranger=lambda: None,
+        )
 
     def _take(self, sender: HostId, envelope: object) -> None:
         self.got += 1

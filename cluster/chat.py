@@ -74,7 +74,12 @@ class Chat:
         self._outbox = PostgresOutbox(pool)
         self._journal = PostgresJournal(pool, lanes=settings.cluster.lanes)
         self.links = Links(
-            host, cluster_secret, address=self._address_of, on_lost=self._on_link_lost, tls=tls
+            host,
+            cluster_secret,
+            address=self._address_of,
+            on_lost=self._on_link_lost,
+            on_stranger=membership.look,
+            tls=tls,
         )
         self.actors = ActorSystem(
             host,

@@ -48,6 +48,9 @@ PAUSE_S: Final = 1.0
 
 HEARTBEAT_S: Final = 1.0
 
+_LOOK_S: Final = (0.05, 0.2, 0.75, 1.0)
+"""How long a caller that is not in the view waits for it to be read again."""
+
 _MINE: Final = "this host is calling you already"
 
 
@@ -65,6 +68,7 @@ class Links:
         *,
         address: Callable[[HostId], str | None],
         on_lost: Callable[[HostId], None],
+        on_stranger: Callable[[], None],
         tls: Tls | None = None,
         spoken: Versions = SPOKEN,
     ) -> None:
@@ -72,6 +76,7 @@ class Links:
         self.sent = Sent()
         self._calls = Calls(host, secret, address=address, tls=tls, spoken=spoken)
         self._on_lost = on_lost
+        self._on_stranger = on_stranger
         self._intake = Intake(host)
         self._links: dict[HostId, Link] = {}
         self._troubles = Troubles()
@@ -204,12 +209,25 @@ class Links:
             return "this host is closing"
         if hello.target != self.host:
             return "another host lives here now"
+        if not await self._gets_to_know(hello.dialler):
+            return "you are not in the view"
         mine = self._links.get(hello.dialler)
         if mine is None or mine.socket is not None or self.host > hello.dialler:
             return ""
         if mine.failing:  # it may be that the peer gets through, and we do not
             await mine.pausing.wait()
         return "" if mine.failing else _MINE
+
+    async def _gets_to_know(self, peer: HostId) -> bool:
+        """Whether `peer` is in the view. It may have read a newer one: that is looked for."""
+        waits = iter(_LOOK_S)
+        while not self._calls.knows(peer):
+            wait_s = next(waits, None)
+            if wait_s is None:
+                return False
+            self._on_stranger()
+            await asyncio.sleep(wait_s)
+        return True
 
     # -- carrying ---------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 from support.chat_hosts import until
 from support.linked_peers import ANN, BOB, SECRET, Wire
 
@@ -57,12 +58,13 @@ async def test_what_the_transport_does_not_take_waits_and_arrives_in_order(wire:
 
 async def test_what_is_no_frame_ends_the_link(wire: Wire) -> None:
     bob = await wire.peer(BOB)
+    wire.addresses[ANN] = "where nobody calls"
     async with aiohttp.ClientSession() as http:
         socket = await http.ws_connect(f"http://{wire.addresses[BOB]}{link_calls.PATH}")
         await link_handshake.call(socket, SECRET.reveal().encode(), ANN, BOB)
         await until(lambda: len(bob.links) == 1)
         os.write(socket.get_extra_info("socket").fileno(), b"\xf2\x80mask")  # reserved bits
-        await until(lambda: bob.lost == [ANN])
+        await until(lambda: ANN in bob.lost)
         assert (await socket.receive()).type is not aiohttp.WSMsgType.BINARY
 
 
@@ -110,6 +112,29 @@ async def test_an_unknown_host_and_a_silent_address_are_reported(wire: Wire) -> 
         await until(lambda: ann.lost == [BOB])
 
 
+async def test_who_is_not_in_the_view_gets_no_link(wire: Wire) -> None:
+    ann, bob = await wire.peer(ANN), await wire.peer(BOB)
+    looks: list[None] = []
+    bob.look = lambda: looks.append(None)
+    del wire.addresses[ANN]
+    with capture_logs() as logs:
+        assert ann.send(BOB, "hello")
+        await until(lambda: ann.lost == [BOB])
+    assert looks
+    assert bob.got == []
+    refused = [entry["error"] for entry in logs if entry["event"] == "link.refused"]
+    assert refused == ["you are not in the view"]
+
+
+async def test_who_joined_a_moment_ago_is_looked_for(wire: Wire) -> None:
+    ann, bob = await wire.peer(ANN), await wire.peer(BOB)
+    address = wire.addresses.pop(ANN)
+    bob.look = lambda: wire.addresses.update({ANN: address})
+    assert ann.send(BOB, "hello")
+    await until(lambda: bob.got == [(ANN, ("hello",))])
+    assert ann.lost == []
+
+
 async def test_a_queue_that_is_full_ends_the_link(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +147,7 @@ async def test_a_queue_that_is_full_ends_the_link(
 
 async def test_envelopes_of_a_newer_version_are_left_out(wire: Wire) -> None:
     bob = await wire.peer(BOB)
+    wire.addresses[ANN] = "where nobody calls"
     async with aiohttp.ClientSession() as http:
         socket = await http.ws_connect(f"http://{wire.addresses[BOB]}{link_calls.PATH}")
         await link_handshake.call(socket, SECRET.reveal().encode(), ANN, BOB)

@@ -1,5 +1,6 @@
 """Hosts' links alone, each served on a port of its own."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from aiohttp import web
@@ -18,7 +19,8 @@ ANN, BOB = HostId("ho_ann"), HostId("ho_bob")
 
 
 class Peer:
-    """A host's links, what came over them, and which were lost."""
+    """A host's links, what came over them, and which were lost. `look` is called when somebody
+    calls who has no address yet."""
 
     def __init__(
         self,
@@ -31,8 +33,15 @@ class Peer:
         self.host = host
         self.got: list[tuple[HostId, tuple[str, ...]]] = []
         self.lost: list[HostId] = []
+        self.look: Callable[[], None] = lambda: None
         self.links = Links(
-            host, secret, address=addresses.get, on_lost=self.lost.append, tls=tls, spoken=spoken
+            host,
+            secret,
+            address=addresses.get,
+            on_lost=self.lost.append,
+            on_stranger=lambda: self.look(),
+            tls=tls,
+            spoken=spoken,
         )
 
     def take(self, sender: HostId, envelope: NoInterest) -> None:
