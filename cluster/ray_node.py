@@ -39,6 +39,7 @@ _ENVIRONMENT: Final[Mapping[str, str]] = {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_worker_niceness": "0",  # workers would run at 15
+    "RAY_kill_worker_timeout_milliseconds": "1000",  # a stopped one would live on for 5 s
     "RAY_memory_monitor_refresh_ms": "0",  # a full machine is no reason to kill hosts
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }

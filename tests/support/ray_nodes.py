@@ -22,6 +22,7 @@ _ENVIRONMENT: Final[Mapping[str, str]] = {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_worker_niceness": "0",
+    "RAY_kill_worker_timeout_milliseconds": "1000",
     "RAY_memory_monitor_refresh_ms": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # A node that is cut off counts as dead after 3 * (2 + 4) s.

@@ -26,6 +26,7 @@ RAYS_OWN = {
     "RAY_health_check_timeout_ms",
     "RAY_memory_monitor_refresh_ms",
     "RAY_worker_niceness",
+    "RAY_kill_worker_timeout_milliseconds",
 }
 RAY_UP = {"RAY_HEAD_IP"}
 """Set by `ray up` for the commands of a worker."""
