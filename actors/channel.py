@@ -8,15 +8,22 @@ from streamhub.actors.context import Context, Token
 from streamhub.actors.ring import Ring, RingBudget
 from streamhub.domain.channels import (
     Committed,
+    Declined,
     JoinDraft,
     LeaveDraft,
     Loaded,
     MembersJoined,
     MembersLeft,
     MessageCreated,
+    MessageDeleted,
     MessageDraft,
+    MessageUpdated,
     NotStored,
+    React,
     Repeated,
+    RevisionDraft,
+    Settled,
+    Unchanged,
 )
 from streamhub.domain.envelopes import Standing, Topic
 from streamhub.domain.errors import Refused
@@ -26,16 +33,22 @@ from streamhub.domain.membership import (
     check_may_listen,
     check_may_post,
     check_may_remove,
+    check_may_revise,
+    moderates,
 )
 from streamhub.domain.messages import (
     MOVED,
     UNKNOWN,
     AddMembers,
+    Answer,
+    Done,
     MembersChanged,
     Post,
     Problem,
     Receipt,
     RemoveMembers,
+    Revise,
+    Revised,
     TakeHint,
     Typing,
     TypingStarted,
@@ -111,6 +124,26 @@ class ChannelActor:
         )
         self._pending[identity] = (post.digest, [ctx.take_reply()])
 
+    def on_revise(self, revise: Revise, ctx: Context) -> None:
+        check_may_revise(self._channel, self._members, revise.by)
+        member = self._members[revise.by]
+        draft = RevisionDraft(
+            channel=self._channel.id,
+            term=self._head.term,
+            message=revise.message,
+            by=revise.by,
+            moderates=revise.moderates or moderates(member.role),
+            floor_seq=member.floor_seq,
+            at=ctx.now_ms,
+            operation=revise.operation,
+        )
+        token, brief = ctx.take_reply(), isinstance(revise.operation, React)
+        ctx.store(
+            draft,
+            then=lambda outcome, ctx: self.on_revised(token, brief, outcome, ctx),
+            failed=lambda failure, ctx: self.on_not_stored(token, failure, ctx),
+        )
+
     def on_add(self, add: AddMembers, ctx: Context) -> None:
         check_may_add(self._channel, self._members, add.by, add.users)
         users = tuple(user for user in dict.fromkeys(add.users) if user not in self._members)
@@ -144,7 +177,8 @@ class ChannelActor:
 
     # -- commits: apply ---------------------------------------------------------------------
 
-    def on_posted(self, identity: Identity, outcome: Committed | Repeated, ctx: Context) -> None:
+    def on_posted(self, identity: Identity, outcome: Settled, ctx: Context) -> None:
+        assert isinstance(outcome, Committed | Repeated)
         digest, tokens = self._pending.pop(identity)
         if isinstance(outcome, Repeated):
             message, first_digest = outcome.message, outcome.digest
@@ -170,6 +204,13 @@ class ChannelActor:
             ctx.answer(token, _PROBLEMS[failure.reason])
         self._give_up(failure, ctx)
 
+    def on_revised(self, token: Token, brief: bool, outcome: Settled, ctx: Context) -> None:
+        """Revisions of one message that were stored together have one change: the first of them
+        makes it everybody's."""
+        ctx.answer(token, _revised(outcome, brief))
+        if isinstance(outcome, Committed) and outcome.change.rev > self._head.rev:
+            self._commit(outcome, ctx)
+
     def on_members_changed(self, token: Token, outcome: Committed, ctx: Context) -> None:
         change = outcome.change
         if isinstance(change, MembersJoined):
@@ -183,7 +224,7 @@ class ChannelActor:
         if change.members:
             self._commit(outcome, ctx)
 
-    def on_members_not_changed(self, token: Token, failure: NotStored, ctx: Context) -> None:
+    def on_not_stored(self, token: Token, failure: NotStored, ctx: Context) -> None:
         ctx.answer(token, _PROBLEMS[failure.reason])
         self._give_up(failure, ctx)
 
@@ -192,12 +233,12 @@ class ChannelActor:
     def _store_members(self, draft: JoinDraft | LeaveDraft, ctx: Context) -> None:
         token = ctx.take_reply()
 
-        def then(outcome: Committed | Repeated, ctx: Context) -> None:
+        def then(outcome: Settled, ctx: Context) -> None:
             assert isinstance(outcome, Committed)  # membership has no keys to repeat
             self.on_members_changed(token, outcome, ctx)
 
         def failed(failure: NotStored, ctx: Context) -> None:
-            self.on_members_not_changed(token, failure, ctx)
+            self.on_not_stored(token, failure, ctx)
 
         ctx.store(draft, then, failed)
 
@@ -225,6 +266,7 @@ class ChannelActor:
 
     _handlers: Final[dict[type, Callable[["ChannelActor", Any, Context], None]]] = {
         Post: on_post,
+        Revise: on_revise,
         AddMembers: on_add,
         RemoveMembers: on_remove,
         Typing: on_typing,
@@ -247,6 +289,18 @@ _PROBLEMS: Final = {
 def _check_same(first: bytes, digest: bytes) -> None:
     if first != digest:
         raise Refused(_KEY_REUSED.code, _KEY_REUSED.detail, field=_KEY_REUSED.field)
+
+
+def _revised(outcome: Settled, brief: bool) -> Answer:
+    match outcome:
+        case Declined(code=code, detail=detail, field=field):
+            return Problem(code=code, detail=detail, field=field)
+        case Unchanged(message=message):
+            return Done() if brief else Revised(message=message)
+        case Committed(change=MessageUpdated(message=message) | MessageDeleted(message=message)):
+            return Done() if brief else Revised(message=message)
+        case _:
+            raise TypeError(f"a revision became {type(outcome).__name__}")
 
 
 def _message(outcome: Committed) -> Any:

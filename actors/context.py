@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from streamhub.domain.channels import Change, Committed, Draft, NotStored, Repeated
+from streamhub.domain.channels import Change, Draft, NotStored, Settled
 from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import HostId
 from streamhub.domain.messages import ActorId, Answer, Message, Passing
@@ -60,7 +60,7 @@ class Context(Protocol):
     def store(
         self,
         draft: Draft,
-        then: "Callable[[Committed | Repeated, Context], None]",
+        then: "Callable[[Settled, Context], None]",
         failed: "Callable[[NotStored, Context], None]",
     ) -> None:
         """Make `draft` durable. Completions come once, in the order of the calls."""

@@ -8,7 +8,7 @@ from streamhub.actors.cell import Cell
 from streamhub.actors.context import Token
 from streamhub.actors.interest import Interests
 from streamhub.actors.ports import Clock
-from streamhub.domain.channels import Change, Committed, Draft, Journal, NotStored, Repeated
+from streamhub.domain.channels import Change, Draft, Journal, NotStored, Settled
 from streamhub.domain.envelopes import Changed, Passed
 from streamhub.domain.errors import TryAgain
 from streamhub.domain.ids import RANDOM_BYTES, HostId, make_id
@@ -139,7 +139,7 @@ class Effects:
         system, cell = self._system, self._cell
         cell.waiting += 1
 
-        def done(outcome: Committed | Repeated | NotStored) -> None:
+        def done(outcome: Settled | NotStored) -> None:
             system.complete(cell, failed if isinstance(outcome, NotStored) else then, outcome)
 
         system.journal.submit(draft, done)

@@ -18,6 +18,9 @@ from streamhub.domain.messages import (
     TakeHint,
 )
 
+_COUNTED: Final = ("mentioned", "unmentioned")
+"""Hints after which the count of mentions is another."""
+
 _NOT_A_MEMBER: Final = Problem(
     code="not_found", detail="there is no such channel, or it is not for you", field="channel"
 )
@@ -102,8 +105,8 @@ class InboxActor:
 
     async def _news(self, marks: Mapping[ChannelId, int], hints: Sequence[Hint]) -> _News:
         """Write the marks, and read what the hints are about."""
-        moved = dict.fromkeys(hint.channel for hint in hints if hint.kind != "mentioned")
-        wanted = {hint.channel: 0 for hint in hints if hint.kind == "mentioned"} | dict(marks)
+        moved = dict.fromkeys(hint.channel for hint in hints if hint.kind not in _COUNTED)
+        wanted = {hint.channel: 0 for hint in hints if hint.kind in _COUNTED} | dict(marks)
         markers: Sequence[ReadMarker] = ()
         if wanted:
             markers = await self._store.mark_read(self._user, tuple(wanted.items()))

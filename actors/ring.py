@@ -3,7 +3,8 @@
 from collections import deque
 from typing import Final
 
-from streamhub.domain.channels import Change, MessageCreated
+from streamhub.domain.channels import Change, MembersJoined, MembersLeft
+from streamhub.domain.sync import reactions_bytes
 
 MAX_CHANGES: Final = 256
 _OVERHEAD_BYTES: Final = 600
@@ -30,8 +31,9 @@ class Ring:
     def append(self, change: Change) -> None:
         """Add the change that follows the newest."""
         size = _OVERHEAD_BYTES
-        if isinstance(change, MessageCreated):
-            size += len(change.message.text) * 2
+        if not isinstance(change, MembersJoined | MembersLeft):
+            message = change.message
+            size += len(message.text) * 2 + reactions_bytes(message)
         self._changes.append((change, size))
         self._budget.used_bytes += size
         self._rev = change.rev

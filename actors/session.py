@@ -29,6 +29,11 @@ class Broadcast(Protocol):
     @property
     def rev(self) -> int | None: ...
 
+    @property
+    def seq(self) -> int | None: ...
+
+    def skipped(self, channel: ChannelId) -> "Broadcast": ...
+
 
 class Socket(Protocol):
     """The client's connection. Writing never waits."""
@@ -88,6 +93,7 @@ class SessionActor:
         "_checking",
         "_closed",
         "_early",
+        "_floors",
         "_focus",
         "_heard",
         "_lacking",
@@ -120,6 +126,7 @@ class SessionActor:
         self._channels: list[ChannelId] = []
         self._behind: dict[ChannelId, int] | None = None
         self._lacking: dict[ChannelId, None] | None = None
+        self._floors: dict[ChannelId, int] | None = None
         self._focus: frozenset[ChannelId] = frozenset()
         self._pulling: asyncio.Task[None] | None = None
         self._checking: asyncio.Task[None] | None = None
@@ -163,7 +170,7 @@ class SessionActor:
             if held > rev:
                 self._socket.reset(channel, rev)
                 held = rev
-            self._enter(channel, held, lacks=held < rev)
+            self._enter(overview, held, lacks=held < rev)
         if since:
             present = frozenset(self._channels)
             for channel in since:
@@ -192,6 +199,8 @@ class SessionActor:
     def take(self, channel: ChannelId, broadcast: Broadcast) -> None:
         """A durable change that follows what the client has: the hot path."""
         if self._socket.unsent_bytes() <= self._pause_bytes:
+            if self._floors and broadcast.seq is not None:
+                broadcast = self._visible(channel, broadcast, broadcast.seq)
             self._socket.broadcast(broadcast)
         else:
             assert broadcast.rev is not None
@@ -238,21 +247,41 @@ class SessionActor:
             self._forget(event.channel)
         self._socket.broadcast(broadcast)
         if isinstance(event, ChannelAdded) and event.overview.id not in self._channels:
-            self._enter(event.overview.id, event.overview.rev, lacks=False)
+            self._enter(event.overview, event.overview.rev, lacks=False)
 
     # -- private ----------------------------------------------------------------------------
 
-    def _enter(self, channel: ChannelId, position: int, *, lacks: bool) -> None:
-        self._channels.append(ChannelId(sys.intern(channel)))  # one text for all who are in it
+    def _visible(self, channel: ChannelId, broadcast: Broadcast, seq: int) -> Broadcast:
+        """What happens to messages from before the user joined is not for it."""
+        below = self._floors is not None and seq <= self._floors.get(channel, 0)
+        return broadcast.skipped(channel) if below else broadcast
+
+    def _enter(self, overview: Overview, position: int, *, lacks: bool) -> None:
+        channel = ChannelId(sys.intern(overview.id))  # one text for all who are in it
+        self._channels.append(channel)
+        self._set_floor(channel, overview.floor_seq)
         if self._relay.enter(self, channel, position):
             return
         self.fall_behind(channel, position)
         if lacks or self._relay.lacks(channel, position):
             self._lack(channel)
 
+    def _set_floor(self, channel: ChannelId, floor_seq: int) -> None:
+        if floor_seq:
+            self._floors = self._floors or {}
+            self._floors[channel] = floor_seq
+
+    def _note_floor(self, channel: ChannelId, changes: Changes) -> None:
+        """It left and came back while it did not listen: its history begins later."""
+        for member in changes.members:
+            if member.user == self.user:
+                self._set_floor(channel, member.floor_seq)
+
     def _forget(self, channel: ChannelId) -> None:
         if channel in self._channels:
             self._channels.remove(channel)
+        if self._floors is not None:
+            self._floors.pop(channel, None)
         if self._behind is not None:
             self._behind.pop(channel, None)
         if self._lacking is not None:
@@ -325,7 +354,7 @@ class SessionActor:
             self._socket.passing(ChannelRemoved(channel=channel))
         for overview in new:
             self._socket.passing(ChannelAdded(overview=overview))
-            self._enter(overview.id, overview.rev, lacks=False)
+            self._enter(overview, overview.rev, lacks=False)
         return not gone and not new
 
     async def _pulled(self, channel: ChannelId) -> bool:
@@ -356,6 +385,7 @@ class SessionActor:
             self._socket.passing(ChannelRemoved(channel=channel))
             self._check()  # back already, perhaps
             return
+        self._note_floor(channel, changes)
         if (rev := reset_to(changes, self.user)) is not None:
             position, more = rev, False
             self._socket.reset(channel, position)

@@ -1,8 +1,10 @@
 """The commands of the wire as typed methods."""
 
 import secrets
-from typing import Any, Final
+from typing import Final
 
+from streamhub.client.calls import WITHIN_S as WITHIN_S
+from streamhub.client.commands_revising import RevisingCommands
 from streamhub.protocol.frames import (
     ChannelCreate,
     ChannelGet,
@@ -12,7 +14,6 @@ from streamhub.protocol.frames import (
     ChannelObject,
     ChannelPage,
     History,
-    Incoming,
     MemberAdd,
     MemberList,
     MemberPage,
@@ -27,9 +28,6 @@ from streamhub.protocol.frames import (
 )
 from streamhub.protocol.scalars import DEFAULT_PAGE
 
-WITHIN_S: Final = 60.0
-"""How long a command is tried, through reconnects and refusals that are worth retrying."""
-
 HARMLESS: Final = frozenset(
     {
         "channel.get",
@@ -40,20 +38,22 @@ HARMLESS: Final = frozenset(
         "member.list",
         "message.get",
         "message.history",
+        "message.edit",
+        "message.delete",
+        "message.editions",
+        "reaction.add",
+        "reaction.remove",
+        "pin.add",
+        "pin.remove",
+        "pin.list",
         "focus",
     }
 )
 """Without a key, but doing them twice is the same as doing them once."""
 
 
-class Commands:
+class Commands(RevisingCommands):
     """All commands raise Refused, Unacknowledged and SessionEnded; see `call`."""
-
-    async def call(
-        self, name: str, body: Incoming, *, key: str | None = None, within_s: float = WITHIN_S
-    ) -> Any:
-        """Do a command of COMMANDS once; the reply is of the type that table says."""
-        raise NotImplementedError
 
     async def send(
         self, channel: str, text: str, *, key: str | None = None, within_s: float = WITHIN_S

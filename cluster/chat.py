@@ -101,6 +101,7 @@ class Chat:
             replies=PostgresReplyStore(pool),
             now_ms=clock.now_ms,
             random_bytes=clock.random_bytes,
+            edit_within_ms=settings.chat.edit_within_s * 1000 or None,
         )
         edge = settings.edge
         lobby = Lobby(

@@ -8,6 +8,7 @@ from typing import Any, Final
 from streamhub.config.rules import Rule
 from streamhub.config.settings import (
     AuthSettings,
+    ChatSettings,
     ClusterSettings,
     DatabaseSettings,
     EdgeSettings,
@@ -30,6 +31,7 @@ GROUPS: Final[Mapping[str, type]] = {
     "redis": RedisSettings,
     "objects": ObjectSettings,
     "edge": EdgeSettings,
+    "chat": ChatSettings,
     "auth": AuthSettings,
     "limits": LimitSettings,
     "cluster": ClusterSettings,

@@ -159,6 +159,17 @@ class EdgeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChatSettings:
+    """What people may do with messages."""
+
+    edit_within_s: int = setting(
+        0,
+        rules.whole(0, 10 * 365 * 86_400),
+        "Seconds for which authors may edit a message; 0: for ever. What it said is kept.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuthSettings:
     """Accounts, tokens and passwords."""
 
@@ -422,6 +433,7 @@ class Settings:
     redis: RedisSettings = RedisSettings()
     objects: ObjectSettings = ObjectSettings()
     edge: EdgeSettings = EdgeSettings()
+    chat: ChatSettings = ChatSettings()
     auth: AuthSettings = AuthSettings()
     limits: LimitSettings = LimitSettings()
     cluster: ClusterSettings = ClusterSettings()

@@ -65,9 +65,17 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "member.add": _WRITE,
         "member.list": _READ,
         "member.remove": _WRITE,
+        "message.delete": _WRITE,
+        "message.edit": _WRITE,
+        "message.editions": _READ,
         "message.get": _READ,
         "message.history": _READ,
         "message.send": _WRITE,
+        "pin.add": _WRITE,
+        "pin.list": _READ,
+        "pin.remove": _WRITE,
+        "reaction.add": _WRITE,
+        "reaction.remove": _WRITE,
         "typing.start": _WRITE,
         "user.get": _READ,
         "user.find": _READ,
@@ -119,6 +127,12 @@ def check_right(standing: Standing, operation: str) -> None:
         raise Refused("forbidden", f"this takes the role {right.least}")
     if right.writes and standing.status == "suspended":
         raise Refused("suspended", "the account is suspended: it may read, and nothing else")
+
+
+def moderates_everywhere(standing: Standing) -> bool:
+    """Whether the account may do in every channel it is in what the channel's moderators may."""
+    scoped = standing.scopes is None or "moderate" in standing.scopes
+    return scoped and outranks_or_equals(standing.role, "moderator")
 
 
 def check_may_manage(by: Standing, other: Standing) -> None:

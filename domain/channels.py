@@ -12,6 +12,7 @@ import msgspec
 
 from streamhub.domain.errors import TryAgain
 from streamhub.domain.ids import ChannelId, FileId, MessageId, UserId
+from streamhub.domain.reactions import Reaction
 
 Item = TypeVar("Item")
 
@@ -71,7 +72,7 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A committed message. `rev` is that of its last change; `nth` is that of the last counted
-    message up to this one; times in ms."""
+    message up to this one; times in ms. A deleted one keeps its numbers and loses its text."""
 
     id: MessageId
     channel: ChannelId
@@ -86,6 +87,17 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     files: tuple[FileId, ...] = ()
     edited_at: int | None = None
     deleted_at: int | None = None
+    reactions: tuple[Reaction, ...] = ()
+    pinned_at: int | None = None
+    pinned_by: UserId | None = None
+
+
+class Edition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a message said from `written_at` until it was edited."""
+
+    text: str
+    written_at: int
+    mentions: tuple[Mention, ...] = ()
 
 
 # -- drafts: asked for, without numbers ---------------------------------------------------------
@@ -134,7 +146,49 @@ class LeaveDraft(msgspec.Struct, frozen=True, kw_only=True):
     at: int
 
 
-Draft = MessageDraft | JoinDraft | LeaveDraft
+class Edit(msgspec.Struct, frozen=True, kw_only=True, tag="edit", omit_defaults=True):
+    """Say something else, at most `within_ms` after it was posted (None: at any time)."""
+
+    text: str
+    mentions: tuple[Mention, ...] = ()
+    within_ms: int | None = None
+
+
+class Delete(msgspec.Struct, frozen=True, tag="delete"):
+    """Leave a tombstone: the place stays, and what was said, given and kept of it goes."""
+
+
+class React(msgspec.Struct, frozen=True, kw_only=True, tag="react"):
+    """Give a reaction, or (not `on`) take it back."""
+
+    kind: str
+    on: bool
+
+
+class Pin(msgspec.Struct, frozen=True, kw_only=True, tag="pin"):
+    """Pin the message to its channel, or (not `on`) unpin it."""
+
+    on: bool
+
+
+Operation = Edit | Delete | React | Pin
+
+
+class RevisionDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to be done to a message that is there. It says what is to be so: a repeat changes
+    nothing. `moderates` and `floor_seq` are what `by` may do and see in the channel."""
+
+    channel: ChannelId
+    term: int
+    message: MessageId
+    by: UserId
+    moderates: bool
+    floor_seq: int
+    at: int
+    operation: Operation
+
+
+Draft = MessageDraft | JoinDraft | LeaveDraft | RevisionDraft
 
 
 # -- changes: committed, numbered, published ----------------------------------------------------
@@ -145,6 +199,22 @@ class MessageCreated(msgspec.Struct, frozen=True, kw_only=True, tag="message.cre
     rev: int
     message: Message
     key: str | None = None
+
+
+class MessageUpdated(msgspec.Struct, frozen=True, kw_only=True, tag="message.updated"):
+    """An edit, reactions, a pin: the message as it is now."""
+
+    channel: ChannelId
+    rev: int
+    message: Message
+
+
+class MessageDeleted(msgspec.Struct, frozen=True, kw_only=True, tag="message.deleted"):
+    """What is left of it: its numbers."""
+
+    channel: ChannelId
+    rev: int
+    message: Message
 
 
 class MembersJoined(msgspec.Struct, frozen=True, kw_only=True, tag="member.joined"):
@@ -159,7 +229,15 @@ class MembersLeft(msgspec.Struct, frozen=True, kw_only=True, tag="member.left"):
     members: tuple[Member, ...]
 
 
-Change = MessageCreated | MembersJoined | MembersLeft
+class Skipped(msgspec.Struct, frozen=True, kw_only=True):
+    """A change for those who may not see it; only its rev counts. It never travels between hosts,
+    since who may see what is decided where the session is."""
+
+    channel: ChannelId
+    rev: int
+
+
+Change = MessageCreated | MessageUpdated | MessageDeleted | MembersJoined | MembersLeft
 
 
 class Hint(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,7 +245,7 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
 
     number: int
     user: UserId
-    kind: Literal["mentioned", "channel_added", "channel_removed"]
+    kind: Literal["mentioned", "unmentioned", "channel_added", "channel_removed"]
     channel: ChannelId
 
 
@@ -190,6 +268,20 @@ class Repeated(msgspec.Struct, frozen=True, kw_only=True):
     digest: bytes
 
 
+class Unchanged(msgspec.Struct, frozen=True, kw_only=True):
+    """The message is as the revision wants it already: no number was taken."""
+
+    message: Message
+
+
+class Declined(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule says no, by what is stored; see `domain.errors`."""
+
+    code: str
+    detail: str
+    field: str | None = None
+
+
 class NotStored(msgspec.Struct, frozen=True, kw_only=True):
     """The draft was not committed, or (`unknown`) nobody can say yet.
 
@@ -203,17 +295,23 @@ class NotStored(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
-Outcome = Committed | Repeated | NotStored
+Settled = Committed | Repeated | Unchanged | Declined
+"""PostgreSQL has spoken."""
+
+Outcome = Settled | NotStored
 
 
 class Journal(Protocol):
     """Group commit of drafts: at most one batch in flight per channel.
 
-    A channel's part of a batch commits whole or not at all; numbers are given by the commit.
+    A channel's part of a batch commits whole or not at all; numbers are given by the commit. In a
+    batch, revisions come after new messages, and those of one message may become one change, which
+    is then the outcome of each.
     """
 
     def submit(self, draft: Draft, done: Callable[[Outcome], None]) -> None:
-        """Store `draft`. `done` is called once, later, in the order of the calls of a channel.
+        """Store `draft`. `done` is called once, later, in the order of a channel's revs, which is
+        that of the calls except for revisions among messages.
 
         After an `unknown` or `unavailable`, what was submitted behind it for the same channel is
         `unavailable`: load the channel again, then send again with the same keys.
@@ -245,6 +343,7 @@ class Overview(msgspec.Struct, frozen=True, gc=False):
     read_seq: int
     read_nth: int
     mentions: int
+    floor_seq: int = 0
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
@@ -372,6 +471,16 @@ class ChannelStore(Protocol):
         ...
 
     async def message(self, message: MessageId, user: UserId) -> Message | None: ...
+
+    async def editions(self, message: MessageId, user: UserId) -> tuple[Edition, ...] | None:
+        """What the message said before, oldest first; nothing once it is deleted."""
+        ...
+
+    async def pins(
+        self, channel: ChannelId, user: UserId, cursor: str | None, limit: int
+    ) -> Page[Message] | None:
+        """Pinned messages, the last one pinned first. Raises Refused("bad_request")."""
+        ...
 
     async def mark_read(
         self, user: UserId, marks: Sequence[tuple[ChannelId, int]]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from streamhub.domain.channels import Channel, Member
+from streamhub.domain.channels import Channel, Member, Role
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import UserId
 
@@ -18,6 +18,17 @@ def check_may_post(channel: Channel, members: Members, user: UserId) -> None:
     """Raises Refused: not_found, not_a_member, channel_archived."""
     _check_member(channel, members, user)
     _check_not_archived(channel)
+
+
+def check_may_revise(channel: Channel, members: Members, user: UserId) -> None:
+    """Edit, delete, react to and pin messages; which ones is said by the message. Raises Refused
+    like `check_may_post`."""
+    check_may_post(channel, members, user)
+
+
+def moderates(role: Role) -> bool:
+    """Whether a member with this role may do to others' messages what their authors may."""
+    return role in ("owner", "moderator")
 
 
 def check_may_listen(channel: Channel, members: Members, user: UserId) -> None:

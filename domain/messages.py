@@ -9,7 +9,16 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from streamhub.domain.channels import Hint, Member, Mention, Overview, ReadMarker, Role
+from streamhub.domain.channels import (
+    Hint,
+    Member,
+    Mention,
+    Operation,
+    Overview,
+    ReadMarker,
+    Role,
+)
+from streamhub.domain.channels import Message as StoredMessage
 from streamhub.domain.errors import Refused, StreamHubError, TryAgain
 from streamhub.domain.ids import ChannelId, FileId, MessageId, UserId
 
@@ -69,6 +78,18 @@ class RemoveMembers(msgspec.Struct, frozen=True, kw_only=True, tag="remove"):
     users: tuple[UserId, ...]
 
 
+class Revise(msgspec.Struct, frozen=True, kw_only=True, tag="revise", omit_defaults=True):
+    """Do something to a message that is there; twice is like once. Answered `Revised`, and with
+    `Done` for a reaction, of which there may be thousands at once.
+
+    `moderates`: the account may do in every channel it is in what the channel's moderators may."""
+
+    by: UserId
+    message: MessageId
+    operation: Operation
+    moderates: bool = False
+
+
 class Typing(msgspec.Struct, frozen=True, kw_only=True, tag="typing"):
     """Tell the others that `user` types. Told, never answered."""
 
@@ -91,7 +112,7 @@ class TakeHint(msgspec.Struct, frozen=True, kw_only=True, tag="hint"):
     hint: Hint
 
 
-Message = Post | AddMembers | RemoveMembers | Typing | MarkRead | TakeHint
+Message = Post | Revise | AddMembers | RemoveMembers | Typing | MarkRead | TakeHint
 
 
 # -- answers ------------------------------------------------------------------------------------
@@ -105,6 +126,12 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="receipt"):
     nth: int
     rev: int
     created_at: int
+
+
+class Revised(msgspec.Struct, frozen=True, kw_only=True, tag="revised"):
+    """The message as it is now."""
+
+    message: StoredMessage
 
 
 class MembersChanged(msgspec.Struct, frozen=True, kw_only=True, tag="members"):
@@ -148,7 +175,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
         return kind(self.code, self.detail, field=self.field, retry_after_ms=self.retry_after_ms)
 
 
-Answer = Receipt | MembersChanged | Marked | Done | Problem
+Answer = Receipt | Revised | MembersChanged | Marked | Done | Problem
 
 MOVED: Final = Problem(code="moved", detail="ask its new owner", retry_after_ms=50, again=True)
 AWAY: Final = Problem(

@@ -11,6 +11,8 @@ _MESSAGE_BYTES: Final = 250
 _MENTION_BYTES: Final = 90
 _FILE_BYTES: Final = 35
 _MEMBER_BYTES: Final = 120
+_REACTION_BYTES: Final = 60
+_USER_BYTES: Final = 32
 
 
 RESET_AFTER: Final = 5000
@@ -81,5 +83,13 @@ def fitting(page: History, limit_bytes: int, *, after: int | None, around: int |
 def _size_bytes(row: Message | Member) -> int:
     if isinstance(row, Message):
         size = _MESSAGE_BYTES + len(row.text.encode())
-        return size + _MENTION_BYTES * len(row.mentions) + _FILE_BYTES * len(row.files)
+        size += _MENTION_BYTES * len(row.mentions) + _FILE_BYTES * len(row.files)
+        return size + reactions_bytes(row)
     return _MEMBER_BYTES
+
+
+def reactions_bytes(message: Message) -> int:
+    """What the reactions in a message take, roughly."""
+    if not message.reactions:
+        return 0
+    return sum(_REACTION_BYTES + _USER_BYTES * len(one.users) for one in message.reactions)

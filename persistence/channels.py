@@ -9,6 +9,7 @@ import msgspec
 from streamhub.domain.channels import (
     Changes,
     Channel,
+    Edition,
     Head,
     History,
     Loaded,
@@ -25,9 +26,11 @@ from streamhub.persistence.gathered import Gathered
 from streamhub.persistence.paging import (
     after_channel,
     after_member,
+    before_pin,
     channel_cursor,
     member_cursor,
     page_of,
+    pin_cursor,
     window,
 )
 from streamhub.persistence.postgres import Pool, Record
@@ -36,6 +39,7 @@ from streamhub.persistence.rows import (
     MEMBER_COLUMNS,
     MESSAGE_COLUMNS,
     channel_of,
+    edition_of,
     member_of,
     message_of,
 )
@@ -89,6 +93,18 @@ _MESSAGE: Final = f"""
     JOIN members reader ON reader.channel_id = m.channel_id
     WHERE m.id = $1 AND reader.user_id = $2 AND reader.left_at IS NULL
       AND m.seq > reader.floor_seq
+"""
+_EDITIONS: Final = """
+    SELECT e.body, e.mentions, e.written_at FROM editions e
+    WHERE e.message_id = $1 ORDER BY e.number
+"""
+_PINS: Final = f"""
+    SELECT {MESSAGE_COLUMNS} FROM messages m
+    JOIN members reader ON reader.channel_id = m.channel_id AND reader.user_id = $2
+    WHERE m.channel_id = $1 AND m.pinned_at IS NOT NULL AND (m.pinned_at, m.id) < ($3, $4)
+      AND m.seq > reader.floor_seq
+    ORDER BY m.pinned_at DESC, m.id DESC
+    LIMIT $5
 """
 _MARK_READ: Final = load("mark_read")
 
@@ -214,6 +230,21 @@ class PostgresChannelStore:
     async def message(self, message: MessageId, user: UserId) -> Message | None:
         row = await self._pool.fetchrow(_MESSAGE, message, user)
         return None if row is None else message_of(row)
+
+    async def editions(self, message: MessageId, user: UserId) -> tuple[Edition, ...] | None:
+        if await self.message(message, user) is None:
+            return None
+        return tuple(map(edition_of, await self._pool.fetch(_EDITIONS, message)))
+
+    async def pins(
+        self, channel: ChannelId, user: UserId, cursor: str | None, limit: int
+    ) -> Page[Message] | None:
+        pinned_at, last = before_pin(cursor)
+        if not await self._pool.fetchval(_IS_MEMBER, channel, user):
+            return None
+        rows = await self._pool.fetch(_PINS, channel, user, pinned_at, last, limit + 1)
+        items = tuple(map(message_of, rows[:limit]))
+        return Page(items=items, next_cursor=pin_cursor(items, more=len(rows) > limit))
 
     async def mark_read(
         self, user: UserId, marks: Sequence[tuple[ChannelId, int]]

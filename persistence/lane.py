@@ -8,10 +8,11 @@ from typing import Final
 
 import structlog
 
-from streamhub.domain.channels import Draft, MessageDraft, NotStored, Outcome
+from streamhub.domain.channels import Draft, Edit, MessageDraft, NotStored, Outcome, RevisionDraft
 from streamhub.domain.ids import ChannelId
 from streamhub.persistence.batches import append_messages, change_members, find_first
 from streamhub.persistence.postgres import Connection, Fate, NotSent, fate_of
+from streamhub.persistence.revisions import revise_messages
 
 BATCH_ROWS: Final = 256
 BATCH_BYTES: Final = 1 << 20
@@ -90,11 +91,11 @@ class Lane:
                 await self._wake.wait()
             self._batch = self._take()
             await self._settle(self._batch)
-            for waiting in self._batch:
+            for waiting in sorted(self._batch, key=_is_revision):  # as they were numbered
                 _tell(waiting)
 
     def _take(self) -> list[Waiting]:
-        """The next batch: messages up to a change of members, or one such change."""
+        """The next batch: messages and revisions up to a change of members, or one such change."""
         batch: list[Waiting] = []
         terms: dict[ChannelId, int] = {}
         size = 0
@@ -102,14 +103,14 @@ class Lane:
             waiting = self._queue[0]
             draft = waiting.draft
             if waiting.outcome is None:
-                if not isinstance(draft, MessageDraft):
+                if not isinstance(draft, MessageDraft | RevisionDraft):
                     if terms:
                         break
                     batch.append(self._queue.popleft())
                     break
                 if terms.setdefault(draft.channel, draft.term) != draft.term:
                     break
-                size += len(draft.text)
+                size += _size(draft)
             batch.append(self._queue.popleft())
         return batch
 
@@ -151,17 +152,29 @@ class Lane:
 
     async def _store(self, part: list[Waiting]) -> None:
         connection = await self._connected()
-        messages = [waiting.draft for waiting in part if isinstance(waiting.draft, MessageDraft)]
-        if not messages:
-            draft = part[0].draft
-            assert not isinstance(draft, MessageDraft)  # noqa: S101 - for the type checker
-            part[0].outcome = await change_members(connection, draft)
+        first = part[0].draft
+        if not isinstance(first, MessageDraft | RevisionDraft):
+            part[0].outcome = await change_members(connection, first)
             return
-        outcomes = await append_messages(connection, messages)
+        revisions = [waiting for waiting in part if isinstance(waiting.draft, RevisionDraft)]
+        if len(revisions) < len(part):
+            messages = [w for w in part if isinstance(w.draft, MessageDraft)] if revisions else part
+            await self._append(connection, messages)
+        if revisions:
+            await self._revise(connection, revisions)
+
+    async def _append(self, connection: Connection, part: list[Waiting]) -> None:
+        drafts = [waiting.draft for waiting in part if isinstance(waiting.draft, MessageDraft)]
+        outcomes = await append_messages(connection, drafts)
         for waiting, outcome in zip(part, outcomes, strict=True):
             waiting.outcome = outcome
         if left_out := [waiting for waiting in part if waiting.outcome is None]:
             await self._look_up(connection, left_out)
+
+    async def _revise(self, connection: Connection, part: list[Waiting]) -> None:
+        drafts = [waiting.draft for waiting in part if isinstance(waiting.draft, RevisionDraft)]
+        for waiting, outcome in zip(part, await revise_messages(connection, drafts), strict=True):
+            waiting.outcome = outcome
 
     async def _look_up(self, connection: Connection, left_out: list[Waiting]) -> None:
         drafts = [w.draft for w in left_out if isinstance(w.draft, MessageDraft)]
@@ -200,6 +213,16 @@ def _smaller_parts(part: list[Waiting], fate: Fate) -> list[list[Waiting]]:
         if len(channels) > 1:
             return list(channels.values())
     return []
+
+
+def _is_revision(waiting: Waiting) -> bool:
+    return isinstance(waiting.draft, RevisionDraft)
+
+
+def _size(draft: MessageDraft | RevisionDraft) -> int:
+    if isinstance(draft, MessageDraft):
+        return len(draft.text)
+    return len(draft.operation.text) if isinstance(draft.operation, Edit) else 0
 
 
 def _tell(waiting: Waiting) -> None:

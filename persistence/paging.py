@@ -6,10 +6,11 @@ from typing import Final
 from streamhub.domain.accounts import Account
 from streamhub.domain.channels import Channel, History, Member, Message
 from streamhub.domain.errors import Refused
-from streamhub.domain.ids import CHANNEL, USER, is_id
+from streamhub.domain.ids import CHANNEL, MESSAGE, USER, is_id
 
 ABOVE_ALL_IDS: Final = "~"
 ABOVE_ALL_SEQS: Final = 2**62
+ABOVE_ALL_TIMES: Final = 2**62
 
 
 def after_channel(cursor: str | None) -> str:
@@ -48,6 +49,20 @@ def after_member(cursor: str | None) -> tuple[int, str]:
 
 def member_cursor(items: Sequence[Member], *, more: bool) -> str | None:
     return f"{items[-1].joined_at}.{items[-1].user}" if more else None
+
+
+def before_pin(cursor: str | None) -> tuple[int, str]:
+    """The time and the message before which a page of pins begins. Raises Refused."""
+    if cursor is None:
+        return ABOVE_ALL_TIMES, ABOVE_ALL_IDS
+    pinned_at, _, message = cursor.partition(".")
+    if not (pinned_at.isdecimal() and len(pinned_at) <= 16 and is_id(message, MESSAGE)):
+        raise _bad_cursor()
+    return int(pinned_at), message
+
+
+def pin_cursor(items: Sequence[Message], *, more: bool) -> str | None:
+    return f"{items[-1].pinned_at}.{items[-1].id}" if more else None
 
 
 def window(

@@ -5,8 +5,9 @@ from typing import Any, Final
 
 import msgspec
 
-from streamhub.domain.channels import Channel, Member, Mention, Message
+from streamhub.domain.channels import Channel, Edition, Member, Mention, Message
 from streamhub.domain.ids import FileId
+from streamhub.domain.reactions import Reaction
 
 CHANNEL_COLUMNS: Final = (
     "c.id, c.kind, c.visibility, c.created_by, c.created_at, c.name, c.topic, c.archived_at,"
@@ -14,11 +15,12 @@ CHANNEL_COLUMNS: Final = (
 )
 MESSAGE_COLUMNS: Final = (
     "m.id, m.channel_id, m.seq, m.nth, m.rev, m.author_id, m.body, m.created_at, m.mentions,"
-    " m.thread_id, m.files, m.edited_at, m.deleted_at"
+    " m.thread_id, m.files, m.edited_at, m.deleted_at, m.reactions, m.pinned_at, m.pinned_by"
 )
 MEMBER_COLUMNS: Final = "m.user_id, m.role, m.joined_at, m.rev, m.left_at, m.floor_seq"
 
 _mentions = msgspec.json.Decoder(tuple[Mention, ...])
+_reactions = msgspec.json.Decoder(tuple[Reaction, ...])
 _files = msgspec.json.Decoder(tuple[FileId, ...])
 _encoder = msgspec.json.Encoder()
 
@@ -42,7 +44,7 @@ def channel_of(row: Iterable[Any]) -> Channel:
 def message_of(row: Iterable[Any]) -> Message:
     """From MESSAGE_COLUMNS."""
     id, channel, seq, nth, rev, author, text, created_at, *rest = row
-    mentions, thread, files, edited_at, deleted_at = rest
+    mentions, thread, files, edited_at, deleted_at, reactions, pinned_at, pinned_by = rest
     return Message(
         id=id,
         channel=channel,
@@ -57,6 +59,17 @@ def message_of(row: Iterable[Any]) -> Message:
         files=_files.decode(files) if files else (),
         edited_at=edited_at,
         deleted_at=deleted_at,
+        reactions=_reactions.decode(reactions) if reactions else (),
+        pinned_at=pinned_at,
+        pinned_by=pinned_by,
+    )
+
+
+def edition_of(row: Iterable[Any]) -> Edition:
+    """From body, mentions and written_at."""
+    text, mentions, written_at = row
+    return Edition(
+        text=text, mentions=_mentions.decode(mentions) if mentions else (), written_at=written_at
     )
 
 

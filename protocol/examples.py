@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from msgspec import structs
+
 from streamhub.protocol.frames import (
     API,
     Auth,
@@ -25,6 +27,8 @@ from streamhub.protocol.frames import (
     Command,
     Done,
     Drain,
+    EditionObject,
+    Editions,
     Entity,
     Event,
     Focus,
@@ -42,10 +46,12 @@ from streamhub.protocol.frames import (
     MessageGet,
     MessageHistory,
     MessageObject,
+    MessagePage,
     MessageSend,
     NotificationCounts,
     Ping,
     Pong,
+    ReactionObject,
     ReadState,
     Ready,
     Receipt,
@@ -59,6 +65,16 @@ from streamhub.protocol.frames import (
     TypingStart,
     UserObject,
     problem,
+)
+from streamhub.protocol.revising import (
+    MessageDelete,
+    MessageEdit,
+    MessageEditions,
+    PinAdd,
+    PinList,
+    PinRemove,
+    ReactionAdd,
+    ReactionRemove,
 )
 
 _ALICE: Final = "us_01kc3v9m5zqfyw8h2n4rj6t7ab"
@@ -79,6 +95,26 @@ _POST: Final = MessageObject(
     text="hi @bob",
     entities=(Entity(type="mention", user=_BOB, offset=3, length=4),),
     created_at=_AT,
+)
+_EDITED: Final = structs.replace(
+    _POST,
+    rev=48_225,
+    text="hello @bob",
+    entities=(Entity(type="mention", user=_BOB, offset=6, length=4),),
+    edited_at=_AT + 60_000,
+    reactions=(ReactionObject(reaction="+1", count=1, users=(_BOB,)),),
+    pinned_at=_AT + 90_000,
+    pinned_by=_BOB,
+)
+_DELETED: Final = MessageObject(
+    id=_MESSAGE,
+    channel=_CHANNEL,
+    seq=40_111,
+    nth=39_801,
+    rev=48_226,
+    author=_ALICE,
+    created_at=_AT,
+    deleted=True,
 )
 _MEMBER: Final = MemberObject(user=_BOB, role="member", joined_at=_AT, rev=48_221)
 _GONE: Final = MemberObject(user=_BOB, role="member", joined_at=_AT, left=True, rev=48_222)
@@ -222,6 +258,60 @@ COMMAND_EXAMPLES: Final[Mapping[str, tuple[Command, Reply]]] = MappingProxyType(
                 ),
                 History(items=(_POST,), has_before=True, has_after=False, rev=48_220),
             ),
+            (
+                Command(
+                    name="message.edit",
+                    i=17,
+                    body=MessageEdit(channel=_CHANNEL, message=_MESSAGE, text="hello @bob"),
+                ),
+                _EDITED,
+            ),
+            (
+                Command(
+                    name="message.delete",
+                    i=18,
+                    body=MessageDelete(channel=_CHANNEL, message=_MESSAGE),
+                ),
+                _DELETED,
+            ),
+            (
+                Command(
+                    name="message.editions",
+                    i=19,
+                    body=MessageEditions(channel=_CHANNEL, message=_MESSAGE),
+                ),
+                Editions(items=(EditionObject(text="hi", written_at=_AT),)),
+            ),
+            (
+                Command(
+                    name="reaction.add",
+                    i=20,
+                    body=ReactionAdd(channel=_CHANNEL, message=_MESSAGE, reaction="+1"),
+                ),
+                Done(),
+            ),
+            (
+                Command(
+                    name="reaction.remove",
+                    i=21,
+                    body=ReactionRemove(channel=_CHANNEL, message=_MESSAGE, reaction="+1"),
+                ),
+                Done(),
+            ),
+            (
+                Command(name="pin.add", i=22, body=PinAdd(channel=_CHANNEL, message=_MESSAGE)),
+                _EDITED,
+            ),
+            (
+                Command(
+                    name="pin.remove", i=23, body=PinRemove(channel=_CHANNEL, message=_MESSAGE)
+                ),
+                _POST,
+            ),
+            (
+                Command(name="pin.list", i=24, body=PinList(channel=_CHANNEL)),
+                MessagePage(items=(_EDITED,)),
+            ),
             (Command(name="typing.start", i=14, body=TypingStart(channel=_CHANNEL)), Done()),
             (
                 Command(name="focus", i=15, body=Focus(channels=(_CHANNEL,), users=(_BOB,))),
@@ -248,6 +338,8 @@ EVENT_EXAMPLES: Final[Mapping[str, Event]] = MappingProxyType(
             Event(
                 name="message.created", rev=48_220, body=MessageEvent(message=_POST), key="0f8fad5b"
             ),
+            Event(name="message.updated", rev=48_225, body=MessageEvent(message=_EDITED)),
+            Event(name="message.deleted", rev=48_226, body=MessageEvent(message=_DELETED)),
             Event(
                 name="member.joined",
                 rev=48_221,

@@ -14,6 +14,16 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct, field
 
 from streamhub.protocol.problems import PROBLEMS
+from streamhub.protocol.revising import (
+    MessageDelete,
+    MessageEdit,
+    MessageEditions,
+    PinAdd,
+    PinList,
+    PinRemove,
+    ReactionAdd,
+    ReactionRemove,
+)
 from streamhub.protocol.scalars import (
     DEFAULT_PAGE,
     MAX_CHANNELS,
@@ -30,6 +40,7 @@ from streamhub.protocol.scalars import (
     MessageId,
     Name,
     PageSize,
+    ReactionKind,
     Rev,
     Seq,
     SessionId,
@@ -39,6 +50,10 @@ from streamhub.protocol.scalars import (
     Topic,
     UserId,
 )
+from streamhub.protocol.shapes import ChannelCommand as ChannelCommand
+from streamhub.protocol.shapes import Incoming as Incoming
+from streamhub.protocol.shapes import MessageCommand
+from streamhub.protocol.shapes import Outgoing as Outgoing
 
 API: Final = 1
 """`hello.api`: raised by every addition."""
@@ -46,14 +61,6 @@ API: Final = 1
 ChannelKind = Literal["channel", "direct", "group"]
 Visibility = Literal["public", "private"]
 Role = Annotated[str, Meta(description="owner, moderator or member; more may come")]
-
-
-class Outgoing(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a server sends."""
-
-
-class Incoming(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What a client sends."""
 
 
 # Objects
@@ -76,6 +83,14 @@ class Entity(Outgoing, frozen=True, kw_only=True):
     user: UserId | None = None
 
 
+class ReactionObject(Outgoing, frozen=True, kw_only=True):
+    """One kind of reaction to a message: how many gave it, and the first 20 of them."""
+
+    reaction: ReactionKind
+    count: Count
+    users: tuple[UserId, ...]
+
+
 class MessageObject(Outgoing, frozen=True, kw_only=True):
     """A message, always whole; the one with the larger `rev` replaces the other.
 
@@ -96,6 +111,17 @@ class MessageObject(Outgoing, frozen=True, kw_only=True):
     created_at: Timestamp
     edited_at: Timestamp | None = None
     deleted: bool = False
+    reactions: tuple[ReactionObject, ...] = ()
+    pinned_at: Timestamp | None = None
+    pinned_by: UserId | None = None
+
+
+class EditionObject(Outgoing, frozen=True, kw_only=True):
+    """What a message said from `written_at` until it was edited."""
+
+    text: str
+    entities: tuple[Entity, ...] = ()
+    written_at: Timestamp
 
 
 class MemberObject(Outgoing, frozen=True, kw_only=True):
@@ -174,12 +200,6 @@ def problem(
 # What commands carry
 
 
-class ChannelCommand(Incoming, frozen=True, kw_only=True):
-    """A command about one channel."""
-
-    channel: ChannelId
-
-
 class ChannelCreate(Incoming, frozen=True, kw_only=True):
     name: Name
     visibility: Visibility
@@ -228,8 +248,8 @@ class MessageSend(ChannelCommand, frozen=True, kw_only=True):
     text: Text
 
 
-class MessageGet(ChannelCommand, frozen=True, kw_only=True):
-    message: MessageId
+class MessageGet(MessageCommand, frozen=True, kw_only=True):
+    pass
 
 
 class MessageHistory(ChannelCommand, frozen=True, kw_only=True):
@@ -277,6 +297,19 @@ class Members(Outgoing, frozen=True, kw_only=True):
     """The members a command changed, as they are now."""
 
     members: tuple[MemberObject, ...]
+
+
+class Editions(Outgoing, frozen=True, kw_only=True):
+    """What a message said before, oldest first; what it says now is in the message."""
+
+    items: tuple[EditionObject, ...]
+
+
+class MessagePage(Outgoing, frozen=True, kw_only=True):
+    """`next_cursor` is missing on the last page."""
+
+    items: tuple[MessageObject, ...]
+    next_cursor: str | None = None
 
 
 class ChannelPage(Outgoing, frozen=True, kw_only=True):
@@ -556,6 +589,28 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
         "message.history": CommandSpec(
             MessageHistory, History, "Messages before, after or around a seq; else the newest."
         ),
+        "message.edit": CommandSpec(
+            MessageEdit, MessageObject, "Say something else. Only the author; what it said is kept."
+        ),
+        "message.delete": CommandSpec(
+            MessageDelete,
+            MessageObject,
+            "Leave only its place. The author, and moderators and owners of the channel.",
+        ),
+        "message.editions": CommandSpec(
+            MessageEditions,
+            Editions,
+            "What it said before. The author, and moderators and owners of the channel.",
+        ),
+        "reaction.add": CommandSpec(
+            ReactionAdd, Done, "React to a message; at most 50 kinds a message. Twice is once."
+        ),
+        "reaction.remove": CommandSpec(ReactionRemove, Done, "Take a reaction back."),
+        "pin.add": CommandSpec(PinAdd, MessageObject, "Pin a message to its channel."),
+        "pin.remove": CommandSpec(PinRemove, MessageObject, "Unpin a message."),
+        "pin.list": CommandSpec(
+            PinList, MessagePage, "The pinned messages, the last one pinned first, by pages."
+        ),
         "typing.start": CommandSpec(
             TypingStart, Done, "You are typing; at most one per 3 s and channel."
         ),
@@ -566,6 +621,10 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
 EVENTS: Final[Mapping[str, EventSpec]] = MappingProxyType(
     {
         "message.created": EventSpec(MessageEvent, "channel", "A message was posted."),
+        "message.updated": EventSpec(
+            MessageEvent, "channel", "A message was edited, reacted to, pinned or unpinned."
+        ),
+        "message.deleted": EventSpec(MessageEvent, "channel", "A message lost its text."),
         "member.joined": EventSpec(MemberEvent, "channel", "Users came in."),
         "member.left": EventSpec(MemberEvent, "channel", "Users left or were taken out."),
         "channel.updated": EventSpec(ChannelEvent, "channel", "Its properties changed."),

@@ -40,6 +40,7 @@ def _chat(method: str, path: str, name: str, status: int = 200) -> Request:
 
 
 _CHANNEL: Final = "/v1/channels/{channel}"
+_MESSAGE: Final = f"{_CHANNEL}/messages/{{message}}"
 _ME: Final = "/v1/me"
 _USERS: Final = "/v1/admin/users"
 _SIGNED_IN: Final = accounts.SignedIn
@@ -59,7 +60,15 @@ CHAT: Final = (
     ),
     _chat("POST", f"{_CHANNEL}/messages", "message.send", 201),
     _chat("GET", f"{_CHANNEL}/messages", "message.history"),
-    _chat("GET", f"{_CHANNEL}/messages/{{message}}", "message.get"),
+    _chat("GET", _MESSAGE, "message.get"),
+    _chat("PATCH", _MESSAGE, "message.edit"),
+    _chat("DELETE", _MESSAGE, "message.delete"),
+    _chat("GET", f"{_MESSAGE}/editions", "message.editions"),
+    _chat("PUT", f"{_MESSAGE}/reactions/{{reaction}}", "reaction.add"),
+    _chat("DELETE", f"{_MESSAGE}/reactions/{{reaction}}", "reaction.remove"),
+    _chat("PUT", f"{_MESSAGE}/pin", "pin.add"),
+    _chat("DELETE", f"{_MESSAGE}/pin", "pin.remove"),
+    _chat("GET", f"{_CHANNEL}/pins", "pin.list"),
     _chat("POST", f"{_CHANNEL}/typing", "typing.start"),
 )
 WAYS_IN: Final = (

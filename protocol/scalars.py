@@ -27,6 +27,12 @@ MAX_FOCUS_USERS: Final = 200
 TEXT_PATTERN: Final = r"\A[^\x00-\x08\x0b-\x1f\ud800-\udfff]*\Z"
 """No lone surrogate, no NUL, no C0 control except tab and newline."""
 
+REACTION_PATTERN: Final = (
+    r"\A[^\x00-\x20\x7f-\xa0\u061c\u200e\u200f\u2028-\u202e"
+    r"\u2066-\u2069\ud800-\udfff\ufeff]{1,64}\Z"
+)
+"""No space, no control character, nothing that turns the direction of the text around it."""
+
 KEY_PATTERN: Final = r"\A[\x20-\x7e]{1,64}\Z"
 _OPAQUE_PATTERN: Final = r"\A[\x21-\x7e]+\Z"
 
@@ -52,6 +58,11 @@ Key = Annotated[str, Meta(pattern=KEY_PATTERN, description="1 to 64 printable AS
 Token = Annotated[str, Meta(max_length=MAX_TOKEN, pattern=_OPAQUE_PATTERN, description="opaque")]
 Cursor = Annotated[str, Meta(max_length=512, pattern=_OPAQUE_PATTERN, description="opaque")]
 
+ReactionKind = Annotated[
+    str,
+    Meta(pattern=REACTION_PATTERN, description="an emoji or a name, 1 to 64 characters, no space"),
+]
+
 CommandNumber = Annotated[int, Meta(ge=1, le=MAX_COMMAND_NUMBER)]
 Seq = Annotated[int, Meta(ge=1, le=MAX_INT, description="number of a message in its channel")]
 Rev = Annotated[int, Meta(ge=0, le=MAX_INT, description="number of a change in its channel")]
@@ -68,6 +79,7 @@ PATTERN_RULES: Final[Mapping[str, str]] = MappingProxyType(
         _id_pattern("me"): "must be the id of a message",
         _id_pattern("fi"): "must be the id of a file",
         TEXT_PATTERN: "must be text without control characters",
+        REACTION_PATTERN: "must be 1 to 64 characters without spaces and control characters",
         KEY_PATTERN: "must be 1 to 64 printable ASCII characters",
         _OPAQUE_PATTERN: "must be printable ASCII without spaces",
     }

@@ -31,11 +31,12 @@ from streamhub.protocol.scalars import MAX_INT
 from streamhub.protocol.states import State
 from streamhub.transport import wire
 from streamhub.transport.client_writer import ClientWriter
-from streamhub.transport.commands import NAMES, Request
+from streamhub.transport.commands import NAMES
 from streamhub.transport.framing import pong
 from streamhub.transport.lobby import Lobby, Session
 from streamhub.transport.pipeline import Pipelines, Turn
 from streamhub.transport.problems import problem_of
+from streamhub.transport.requests import Request
 from streamhub.transport.upgraded import UpgradedResponse
 
 log = structlog.get_logger()

@@ -4,8 +4,8 @@ A command either asks an actor, and its answer is given on at once, so that it p
 it caused; or it reads, and takes a while.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Final
 
 import msgspec
 
@@ -16,13 +16,11 @@ from streamhub.domain.ids import CHANNEL, RANDOM_BYTES, ChannelId, MessageId, Us
 from streamhub.domain.membership import MAX_CHANNELS_PER_USER
 from streamhub.domain.mentions import handles_in, mentions_in
 from streamhub.domain.messages import (
-    ActorId,
     AddMembers,
     Answer,
     Marked,
     MarkRead,
     MembersChanged,
-    Message,
     Post,
     Problem,
     RemoveMembers,
@@ -34,11 +32,13 @@ from streamhub.domain.messages import (
 from streamhub.domain.people import People
 from streamhub.domain.replies import ReplyStore
 from streamhub.domain.sync import fitting, reset_to, trimmed
-from streamhub.protocol import frames
+from streamhub.protocol import frames, revising
 from streamhub.protocol.codec import body_digest
 from streamhub.transport import wire
 from streamhub.transport.asking import Asking
+from streamhub.transport.commands_revising import RevisingCommands
 from streamhub.transport.pipeline import Pipelines, Turn
+from streamhub.transport.requests import Outcome, Request, found
 
 SYNC_CHANGES: Final = 100
 SYNC_BYTES: Final = 64 * 1024
@@ -49,17 +49,6 @@ NAMES: Final = {spec.body: name for name, spec in frames.COMMANDS.items()}
 """What each body is called on the wire, and in the table of rights."""
 
 _KEY_BYTES: Final = 12
-
-
-class Request(NamedTuple):
-    """An actor to ask, and how its answer reads on the wire."""
-
-    to: ActorId
-    message: Message
-    reply: Callable[[Any], frames.Outgoing]
-
-
-Outcome = Request | Awaitable[frames.Outgoing | Request]
 
 
 class Commands:
@@ -78,6 +67,7 @@ class Commands:
         replies: ReplyStore,
         now_ms: Callable[[], int],
         random_bytes: Callable[[int], bytes],
+        edit_within_ms: int | None = None,
     ) -> None:
         self._asking = asking
         self._store = store
@@ -85,6 +75,7 @@ class Commands:
         self._replies = replies
         self._now_ms = now_ms
         self._random_bytes = random_bytes
+        self._revising = RevisingCommands(store, people, edit_within_ms=edit_within_ms)
 
     def begin(self, standing: Standing, body: frames.Incoming, key: str | None) -> Outcome:
         """What must be done for a command. Awaiting may raise StreamHubError.
@@ -92,10 +83,14 @@ class Commands:
         Raises Refused: forbidden, suspended, unauthenticated.
         """
         check_right(standing, NAMES[type(body)])
-        user = standing.user
         if key is not None and type(body) in _REMEMBERED:
-            return self._once(user, body, key)
-        return self._handlers[type(body)](self, user, body, key or self._fresh_key())
+            return self._once(standing, body, key)
+        return self._begun(standing, body, key)
+
+    def _begun(self, standing: Standing, body: frames.Incoming, key: str | None) -> Outcome:
+        if handler := self._handlers.get(type(body)):
+            return handler(self, standing.user, body, key or self._fresh_key())
+        return self._revising.handlers[type(body)](standing, body)
 
     async def perform(
         self, standing: Standing, body: frames.Incoming, key: str | None = None
@@ -134,12 +129,12 @@ class Commands:
         else:
             turn.give(request.to, request.message, answered)
 
-    async def _once(self, user: UserId, body: frames.Incoming, key: str) -> frames.Outgoing:
+    async def _once(self, standing: Standing, body: frames.Incoming, key: str) -> frames.Outgoing:
         """Carry a command out once a day for its key; again, it gets the first reply."""
-        digest = body_digest(body)
+        user, digest = standing.user, body_digest(body)
         kept = await self._replies.first(user, key, digest)
         if kept is None:
-            reply = await self._finished(self._handlers[type(body)](self, user, body, key))
+            reply = await self._finished(self._begun(standing, body, key))
             kept = await self._replies.keep(user, key, digest, msgspec.msgpack.encode(reply))
         return msgspec.msgpack.decode(kept, type=_REMEMBERED[type(body)])
 
@@ -167,7 +162,7 @@ class Commands:
 
     async def _get(self, user: UserId, body: frames.ChannelGet, key: str) -> frames.Outgoing:
         channel = await self._store.get(ChannelId(body.channel), user)
-        return wire.channel_object(_found(channel, "channel"))
+        return wire.channel_object(found(channel, "channel"))
 
     async def _list(self, user: UserId, body: frames.ChannelList, key: str) -> frames.Outgoing:
         page = await self._store.discover(user, body.cursor, body.limit)
@@ -179,7 +174,7 @@ class Commands:
         channel = ChannelId(body.channel)
         join = AddMembers(by=user, users=(user,))
         await self._asking.request(channel_actor(channel), join)
-        return wire.channel_object(_found(await self._store.get(channel, user), "channel"))
+        return wire.channel_object(found(await self._store.get(channel, user), "channel"))
 
     def _leave(self, user: UserId, body: frames.ChannelLeave, key: str) -> Outcome:
         leave = RemoveMembers(by=user, users=(user,))
@@ -187,8 +182,8 @@ class Commands:
 
     async def _sync(self, user: UserId, body: frames.ChannelSync, key: str) -> frames.Outgoing:
         channel = ChannelId(body.channel)
-        found = await self._store.changes(channel, user, body.rev, SYNC_CHANGES)
-        changes: Changes = _found(found, "channel")
+        page = await self._store.changes(channel, user, body.rev, SYNC_CHANGES)
+        changes: Changes = found(page, "channel")
         if (head := reset_to(changes, user)) is not None:
             return frames.SyncPage(
                 channel=channel,
@@ -229,7 +224,7 @@ class Commands:
         self, user: UserId, body: frames.MemberList, key: str
     ) -> frames.Outgoing:
         channel = ChannelId(body.channel)
-        page = _found(await self._store.members(channel, user, body.cursor, body.limit), "channel")
+        page = found(await self._store.members(channel, user, body.cursor, body.limit), "channel")
         items = tuple(wire.member_object(member) for member in page.items)
         return frames.MemberPage(items=items, next_cursor=page.next_cursor)
 
@@ -247,7 +242,7 @@ class Commands:
         return _post(user, body, key, mentions_in(body.text, people))
 
     async def _message(self, user: UserId, body: frames.MessageGet, key: str) -> frames.Outgoing:
-        message = _found(await self._store.message(MessageId(body.message), user), "message")
+        message = found(await self._store.message(MessageId(body.message), user), "message")
         if message.channel != body.channel:
             raise Refused("not_found", "there is no such message here", field="message")
         return wire.message_object(message)
@@ -263,8 +258,8 @@ class Commands:
             around=body.around,
             limit=body.limit,
         )
-        found: History = _found(page, "channel")
-        fits = fitting(found, HISTORY_BYTES, after=body.after, around=body.around)
+        asked: History = found(page, "channel")
+        fits = fitting(asked, HISTORY_BYTES, after=body.after, around=body.around)
         return wire.history(fits)
 
     async def _typing(self, user: UserId, body: frames.TypingStart, key: str) -> frames.Outgoing:
@@ -311,15 +306,15 @@ _REMEMBERED: Final[Mapping[type[frames.Incoming], type[frames.Outgoing]]] = {
         frames.ChannelRead,
         frames.MemberAdd,
         frames.MemberRemove,
+        revising.MessageEdit,
+        revising.MessageDelete,
+        revising.ReactionAdd,
+        revising.ReactionRemove,
+        revising.PinAdd,
+        revising.PinRemove,
     )
 }
 """Commands that change something and whose rows keep no key: the first reply is kept for them."""
-
-
-def _found(value: Any, field: str) -> Any:
-    if value is None:
-        raise Refused("not_found", f"there is no such {field}, or it is not for you", field=field)
-    return value
 
 
 def _post(

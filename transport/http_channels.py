@@ -13,6 +13,14 @@ DELETE /v1/channels/{channel}/members/{user}      member.remove
 POST   /v1/channels/{channel}/messages    message.send    -> 201
 GET    /v1/channels/{channel}/messages    message.history
 GET    /v1/channels/{channel}/messages/{message}  message.get
+PATCH  /v1/channels/{channel}/messages/{message}  message.edit
+DELETE /v1/channels/{channel}/messages/{message}  message.delete
+GET    /v1/channels/{channel}/messages/{message}/editions   message.editions
+PUT    /v1/channels/{channel}/messages/{message}/reactions/{reaction}  reaction.add
+DELETE /v1/channels/{channel}/messages/{message}/reactions/{reaction}  reaction.remove
+PUT    /v1/channels/{channel}/messages/{message}/pin        pin.add
+DELETE /v1/channels/{channel}/messages/{message}/pin        pin.remove
+GET    /v1/channels/{channel}/pins        pin.list
 POST   /v1/channels/{channel}/typing      typing.start
 """
 
@@ -23,7 +31,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from streamhub.domain.errors import Refused
-from streamhub.protocol import frames
+from streamhub.protocol import frames, revising
 from streamhub.protocol.scalars import KEY_PATTERN
 from streamhub.transport.bodies import as_command, json_response, read_command
 from streamhub.transport.commands import NAMES, Commands
@@ -32,6 +40,7 @@ from streamhub.transport.http_auth import authorize
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 
 _KEY: Final = re.compile(KEY_PATTERN)
+_MESSAGE: Final = "/v1/channels/{channel}/messages/{message}"
 _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_POST, "/v1/channels", frames.ChannelCreate, 201),
     (hdrs.METH_GET, "/v1/channels", frames.ChannelList, 200),
@@ -44,7 +53,15 @@ _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_POST, "/v1/channels/{channel}/members", frames.MemberAdd, 200),
     (hdrs.METH_POST, "/v1/channels/{channel}/messages", frames.MessageSend, 201),
     (hdrs.METH_GET, "/v1/channels/{channel}/messages", frames.MessageHistory, 200),
-    (hdrs.METH_GET, "/v1/channels/{channel}/messages/{message}", frames.MessageGet, 200),
+    (hdrs.METH_GET, _MESSAGE, frames.MessageGet, 200),
+    (hdrs.METH_PATCH, _MESSAGE, revising.MessageEdit, 200),
+    (hdrs.METH_DELETE, _MESSAGE, revising.MessageDelete, 200),
+    (hdrs.METH_GET, f"{_MESSAGE}/editions", revising.MessageEditions, 200),
+    (hdrs.METH_PUT, f"{_MESSAGE}/reactions/{{reaction}}", revising.ReactionAdd, 200),
+    (hdrs.METH_DELETE, f"{_MESSAGE}/reactions/{{reaction}}", revising.ReactionRemove, 200),
+    (hdrs.METH_PUT, f"{_MESSAGE}/pin", revising.PinAdd, 200),
+    (hdrs.METH_DELETE, f"{_MESSAGE}/pin", revising.PinRemove, 200),
+    (hdrs.METH_GET, "/v1/channels/{channel}/pins", revising.PinList, 200),
     (hdrs.METH_POST, "/v1/channels/{channel}/typing", frames.TypingStart, 200),
 )
 

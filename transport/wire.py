@@ -15,15 +15,24 @@ def message_object(message: channels.Message) -> frames.MessageObject:
         rev=message.rev,
         author=message.author,
         text=None if deleted else message.text,
-        entities=tuple(
-            frames.Entity(type="mention", offset=m.offset, length=m.length, user=m.user)
-            for m in message.mentions
-        ),
+        entities=_entities(message.mentions),
         thread=message.thread,
         files=message.files,
         created_at=message.created_at,
         edited_at=message.edited_at,
         deleted=deleted,
+        reactions=tuple(
+            frames.ReactionObject(reaction=one.kind, count=one.count, users=one.users)
+            for one in message.reactions
+        ),
+        pinned_at=message.pinned_at,
+        pinned_by=message.pinned_by,
+    )
+
+
+def edition(edition: channels.Edition) -> frames.EditionObject:
+    return frames.EditionObject(
+        text=edition.text, entities=_entities(edition.mentions), written_at=edition.written_at
     )
 
 
@@ -117,10 +126,21 @@ def change_event(change: channels.Change) -> frames.Event:
             return frames.Event(
                 name="message.created", rev=change.rev, body=message, key=change.key
             )
+        case channels.MessageUpdated():
+            message = frames.MessageEvent(message=message_object(change.message))
+            return frames.Event(name="message.updated", rev=change.rev, body=message)
+        case channels.MessageDeleted():
+            message = frames.MessageEvent(message=message_object(change.message))
+            return frames.Event(name="message.deleted", rev=change.rev, body=message)
         case channels.MembersJoined():
             return frames.Event(name="member.joined", rev=change.rev, body=_members(change))
         case channels.MembersLeft():
             return frames.Event(name="member.left", rev=change.rev, body=_members(change))
+
+
+def skipped_event(skipped: channels.Skipped) -> frames.Event:
+    body = frames.ChannelRef(channel=skipped.channel)
+    return frames.Event(name="rev.skipped", rev=skipped.rev, body=body)
 
 
 def passing_event(event: messages.Passing) -> frames.Event:
@@ -138,6 +158,13 @@ def passing_event(event: messages.Passing) -> frames.Event:
         case messages.TypingStarted():
             typing = frames.Typing(channel=event.channel, user=event.user)
             return frames.Event(name="typing.started", body=typing)
+
+
+def _entities(mentions: tuple[channels.Mention, ...]) -> tuple[frames.Entity, ...]:
+    return tuple(
+        frames.Entity(type="mention", offset=m.offset, length=m.length, user=m.user)
+        for m in mentions
+    )
 
 
 def _members(change: channels.MembersJoined | channels.MembersLeft) -> frames.MemberEvent:

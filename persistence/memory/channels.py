@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from streamhub.domain.channels import (
     Changes,
     Channel,
+    Edition,
     Head,
     History,
     Loaded,
@@ -23,9 +24,11 @@ from streamhub.persistence.memory.tables import ChannelRows, MemberRow, RowLock,
 from streamhub.persistence.paging import (
     after_channel,
     after_member,
+    before_pin,
     channel_cursor,
     member_cursor,
     page_of,
+    pin_cursor,
     window,
 )
 
@@ -157,6 +160,25 @@ class InMemoryChannelStore:
         seen = (one for one in rows.messages if one.id == message)
         return next((one for one in seen if one.seq > row.member.floor_seq), None)
 
+    async def editions(self, message: MessageId, user: UserId) -> tuple[Edition, ...] | None:
+        if await self.message(message, user) is None:
+            return None
+        rows = self._tables.channels[self._tables.messages[message]]
+        return tuple(rows.editions.get(message, ()))
+
+    async def pins(
+        self, channel: ChannelId, user: UserId, cursor: str | None, limit: int
+    ) -> Page[Message] | None:
+        before = before_pin(cursor)
+        found = self._as_member(channel, user)
+        if found is None:
+            return None
+        rows, floor = found[0], found[1].member.floor_seq
+        seen = ((m.pinned_at, m.id, m) for m in rows.messages if m.pinned_at and m.seq > floor)
+        left = [m for at, id, m in sorted(seen, reverse=True) if (at, id) < before]
+        items = tuple(left[:limit])
+        return Page(items=items, next_cursor=pin_cursor(items, more=len(left) > limit))
+
     async def mark_read(
         self, user: UserId, marks: Sequence[tuple[ChannelId, int]]
     ) -> tuple[ReadMarker, ...]:
@@ -194,6 +216,7 @@ def _overview(rows: ChannelRows, row: MemberRow) -> Overview:
         read_seq=row.read_seq,
         read_nth=row.read_nth,
         mentions=rows.unread_mentions(row.member.user, row.read_nth),
+        floor_seq=row.member.floor_seq,
     )
 
 

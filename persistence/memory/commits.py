@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from streamhub.domain.channels import (
     Committed,
     Draft,
+    Edit,
     Head,
     Hint,
     JoinDraft,
@@ -18,10 +19,14 @@ from streamhub.domain.channels import (
     MessageCreated,
     MessageDraft,
     NotStored,
+    Operation,
     Outcome,
+    React,
     Repeated,
+    RevisionDraft,
 )
 from streamhub.domain.ids import UserId
+from streamhub.persistence.memory.revisions import revise
 from streamhub.persistence.memory.tables import ChannelRows, MemberRow, Tables
 
 _STALE: Final = NotStored(reason="stale")
@@ -37,12 +42,14 @@ def commit(tables: Tables, draft: Draft) -> Outcome:
         return _STALE
     if isinstance(draft, MessageDraft):
         if first := rows.keys.get((draft.author, draft.key)):
-            return Repeated(message=first[0], digest=first[1])
+            return Repeated(message=rows.messages[first[0] - 1], digest=first[1])
         if rows.head.term != draft.term:
             return _STALE
         return _REFUSED if draft.id in tables.messages else _append(tables, rows, draft)
     if rows.head.term != draft.term:
         return _STALE
+    if isinstance(draft, RevisionDraft):
+        return revise(tables, rows, draft)
     return (
         _join(tables, rows, draft) if isinstance(draft, JoinDraft) else _leave(tables, rows, draft)
     )
@@ -70,7 +77,8 @@ def _append(tables: Tables, rows: ChannelRows, draft: MessageDraft) -> Committed
     )
     rows.head = head
     rows.messages.append(message)
-    rows.keys[draft.author, draft.key] = (message, draft.digest)
+    rows.seqs[draft.id] = head.seq
+    rows.keys[draft.author, draft.key] = (head.seq, draft.digest)
     tables.messages[draft.id] = draft.channel
     hints: list[Hint] = []
     for user in sorted({mention.user for mention in draft.mentions} - {draft.author}):
@@ -123,9 +131,21 @@ def _storable(draft: Draft) -> bool:
     if isinstance(draft, MessageDraft):
         texts = [draft.text, draft.key, draft.id, draft.author]
         texts += [mention.user for mention in draft.mentions]
+    elif isinstance(draft, RevisionDraft):
+        texts = [draft.message, draft.by, *_texts_of(draft.operation)]
     else:
         texts = list(draft.users)
     try:
         return b"\0" not in "".join(texts).encode()
     except UnicodeEncodeError:  # a lone surrogate
         return False
+
+
+def _texts_of(operation: Operation) -> list[str]:
+    match operation:
+        case Edit(text=text, mentions=mentions):
+            return [text, *(mention.user for mention in mentions)]
+        case React(kind=kind):
+            return [kind]
+        case _:
+            return []

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Literal
 
-from streamhub.domain.channels import Draft, MessageDraft, NotStored, Outcome
+from streamhub.domain.channels import Draft, MessageDraft, NotStored, Outcome, RevisionDraft
 from streamhub.domain.ids import ChannelId
 from streamhub.persistence.memory.commits import commit
 from streamhub.persistence.memory.tables import RowLock, Tables
@@ -21,6 +21,8 @@ late         the connection ends while PostgreSQL works: unknown, and committed 
 BATCH_ROWS: Final = 256
 _UNAVAILABLE: Final = NotStored(reason="unavailable")
 _UNKNOWN: Final = NotStored(reason="unknown")
+
+_TOGETHER: Final = (MessageDraft, RevisionDraft)
 
 CallSoon = Callable[[Callable[[], None]], object]
 Waiting = tuple[Draft, Callable[[Outcome], None]]
@@ -127,12 +129,13 @@ class InMemoryJournal:
 
 
 def _take(queue: deque[Waiting]) -> list[Waiting]:
-    """The next batch: messages of one term up to a change of members, or one such change."""
+    """The next batch: messages and revisions of one term up to a change of members, or one such
+    change."""
     batch = [queue.popleft()]
     first = batch[0][0]
-    while queue and len(batch) < BATCH_ROWS and isinstance(first, MessageDraft):
+    while queue and len(batch) < BATCH_ROWS and isinstance(first, _TOGETHER):
         draft = queue[0][0]
-        if not isinstance(draft, MessageDraft) or draft.term != first.term:
+        if not isinstance(draft, _TOGETHER) or draft.term != first.term:
             break
         batch.append(queue.popleft())
     return batch

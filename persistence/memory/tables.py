@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from streamhub.domain.channels import Channel, Head, Hint, Member, Message
+from streamhub.domain.channels import Channel, Edition, Head, Hint, Member, Message
 from streamhub.domain.ids import ChannelId, MessageId, UserId
 
 
@@ -63,9 +63,11 @@ class MemberRow(msgspec.Struct):
 
 
 class ChannelRows(msgspec.Struct, kw_only=True):
-    """A channel and what belongs to it. `messages[seq - 1]` is the message of that seq.
+    """A channel and what belongs to it. `messages[seq - 1]` is the message of that seq; `keys`
+    says which seq used a key first, with which digest.
 
-    `mentions` holds the nths of the messages that mentioned a user.
+    `mentions` holds the nths of the messages that mentioned a user; `reactions`, by message and
+    kind, the rev at which each user gave it.
     """
 
     channel: Channel
@@ -74,7 +76,10 @@ class ChannelRows(msgspec.Struct, kw_only=True):
     lock: RowLock
     view: int = 0
     messages: list[Message] = []
-    keys: dict[tuple[UserId, str], tuple[Message, bytes]] = {}
+    seqs: dict[MessageId, int] = {}
+    keys: dict[tuple[UserId, str], tuple[int, bytes]] = {}
+    editions: dict[MessageId, list[Edition]] = {}
+    reactions: dict[MessageId, dict[str, dict[UserId, int]]] = {}
     members: dict[UserId, MemberRow] = {}
     mentions: dict[UserId, list[int]] = {}
 

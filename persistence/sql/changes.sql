@@ -27,7 +27,9 @@ SELECT c.rev AS head, ends.upto,
          'id', m.id, 'channel', m.channel_id, 'seq', m.seq, 'nth', m.nth, 'rev', m.rev,
          'author', m.author_id, 'text', m.body, 'created_at', m.created_at,
          'mentions', coalesce(m.mentions, '[]'), 'thread', m.thread_id,
-         'files', coalesce(m.files, '[]'), 'edited_at', m.edited_at, 'deleted_at', m.deleted_at)
+         'files', coalesce(m.files, '[]'), 'edited_at', m.edited_at, 'deleted_at', m.deleted_at,
+         'reactions', coalesce(m.reactions, '[]'), 'pinned_at', m.pinned_at,
+         'pinned_by', m.pinned_by)
          ORDER BY m.rev)
      FROM messages m
      WHERE m.channel_id = $1 AND m.rev > $3 AND m.rev <= ends.upto AND m.seq > c.floor_seq

@@ -8,7 +8,8 @@ WITH mine AS (
     WHERE c.id = $1
 )
 SELECT mine.rev AS head, m.id, m.channel_id, m.seq, m.nth, m.rev, m.author_id, m.body,
-       m.created_at, m.mentions, m.thread_id, m.files, m.edited_at, m.deleted_at
+       m.created_at, m.mentions, m.thread_id, m.files, m.edited_at, m.deleted_at,
+       m.reactions, m.pinned_at, m.pinned_by
 FROM mine
 LEFT JOIN LATERAL (
     (SELECT * FROM messages

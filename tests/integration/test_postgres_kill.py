@@ -54,6 +54,8 @@ class Owners:
                     assert outcome.reason != "refused", outcome
                     if self._loaded.get(draft.channel) is owned:
                         del self._loaded[draft.channel]
+                case _:
+                    raise AssertionError(outcome)
 
     async def _owned(self, channel: ChannelId) -> Loaded:
         while channel not in self._loaded:

@@ -13,12 +13,16 @@ from simulation.loop import NOBODY
 from simulation.sockets import Wire
 
 from streamhub.domain.channels import (
+    Change,
     Changes,
     MembersJoined,
     MembersLeft,
     Mention,
     MessageCreated,
+    MessageDeleted,
+    MessageUpdated,
     Overview,
+    Skipped,
 )
 from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import ChannelId, UserId
@@ -120,7 +124,7 @@ class Client:
             self._drop(channel)
         for channel, overview in present.items():
             if channel not in self.copies:
-                self._follow(channel, overview.rev)
+                self._follow(overview)
             elif self.copies[channel].held > overview.rev:
                 self._cluster.violate(f"{self.user} holds more of {channel} than there is")
         self._is_ready.set()
@@ -143,11 +147,13 @@ class Client:
 
     def on_event(self, event: Any) -> None:
         match event:
-            case MessageCreated() | MembersJoined() | MembersLeft():
+            case MembersJoined() | MembersLeft() | Skipped():
+                self._on_change(event)
+            case MessageCreated() | MessageUpdated() | MessageDeleted():
                 self._on_change(event)
             case ChannelAdded(overview=overview):
                 if overview.id not in self.copies:
-                    self._follow(overview.id, overview.rev)
+                    self._follow(overview)
                     self._spawn(self._fetch_history(overview.id))
             case ChannelRemoved(channel=channel):
                 self._drop(channel)
@@ -168,12 +174,15 @@ class Client:
             copy.start_over(rev)
             self._spawn(self._fetch_history(channel))
 
-    def _on_change(self, change: MessageCreated | MembersJoined | MembersLeft) -> None:
+    def _on_change(self, change: Change | Skipped) -> None:
         copy = self._copy_for(change.channel, f"rev {change.rev}")
         if copy is None or change.rev <= copy.held:
             return
         if change.rev > copy.held + 1:
             self._hole(change.channel, f"rev {change.rev} for who holds {copy.held}")
+            return
+        if isinstance(change, Skipped):
+            copy.held = change.rev
             return
         copy.apply(change)
         if isinstance(change, MembersLeft) and any(m.user == self.user for m in change.members):
@@ -188,8 +197,8 @@ class Client:
     def _hole(self, channel: ChannelId, what: str) -> None:
         self._cluster.violate(f"{self.user} got {what} of {channel}")
 
-    def _follow(self, channel: ChannelId, rev: int) -> None:
-        self.copies[channel] = Copy(rev)
+    def _follow(self, overview: Overview) -> None:
+        self.copies[overview.id] = Copy(overview.rev, overview.seq)
 
     def _drop(self, channel: ChannelId) -> None:
         if copy := self.copies.pop(channel, None):

@@ -8,6 +8,8 @@ from streamhub.domain.channels import (
     MembersLeft,
     Message,
     MessageCreated,
+    MessageDeleted,
+    MessageUpdated,
 )
 from streamhub.domain.ids import MessageId, UserId
 
@@ -16,11 +18,13 @@ class Copy:
     """A channel as its reader knows it: `held` is the rev up to which nothing is missing.
 
     `seen` are the messages that came as news, in the order they came; what lies before `base` was
-    there already and is fetched as history, in any order.
+    there already and is fetched as history, in any order; `newest` is the last seq of that.
     """
 
-    def __init__(self, held: int) -> None:
+    def __init__(self, held: int, newest: int = 0) -> None:
         self.held = held
+        self._newest = newest
+        self._coming: dict[MessageId, Message] = {}
         self.base = held
         self.whole = held == 0
         self.beginning = 0
@@ -33,6 +37,8 @@ class Copy:
         match change:
             case MessageCreated(message=message):
                 self._see(message)
+            case MessageUpdated(message=message) | MessageDeleted(message=message):
+                self.messages[message.id] = message
             case MembersJoined(members=members) | MembersLeft(members=members):
                 self._put_members(members)
         self.held = change.rev
@@ -40,8 +46,14 @@ class Copy:
     def take_page(self, changes: Changes) -> None:
         """What came after `held`, as state; the part that is held already is left out."""
         for message in changes.messages:
-            if message.rev > self.held:
-                self._see(message)
+            if message.rev <= self.held:
+                continue
+            news = message.id not in self.messages and message.seq > self._newest
+            if news or message.id in self._coming:
+                self._coming[message.id] = message
+            self.messages[message.id] = message
+        if not changes.more:
+            self._see_coming()
         self._put_members(changes.members)
         self.held = max(self.held, changes.to)
 
@@ -59,9 +71,17 @@ class Copy:
         self.whole = False
         self.beginning += 1  # what is being fetched of the one before is no use
         self.messages.clear()
+        self._coming.clear()
         self.members.clear()
 
+    def _see_coming(self) -> None:
+        """A message that was changed since comes in a later page than those posted after it."""
+        for message in sorted(self._coming.values(), key=lambda message: message.seq):
+            self._see(message)
+        self._coming.clear()
+
     def _see(self, message: Message) -> None:
+        self._newest = max(self._newest, message.seq)
         self.seen.append(message)
         self.messages[message.id] = message
 

@@ -9,6 +9,7 @@ from simulation.clients import Client
 from simulation.cluster import SimulatedCluster
 from simulation.hosts import SimulatedHost
 
+from streamhub.domain.channels import Delete, Edit, Operation, Pin, React
 from streamhub.domain.ids import ChannelId, UserId
 from streamhub.domain.messages import (
     AddMembers,
@@ -17,6 +18,7 @@ from streamhub.domain.messages import (
     MarkRead,
     MembersChanged,
     RemoveMembers,
+    Revise,
     Typing,
     channel_actor,
     inbox_actor,
@@ -51,6 +53,7 @@ class Operations:
             self._post: 50,
             self._burst: 5,
             self._change_members: 10,
+            self._revise: 10,
             self._mark_read: 5,
             self._type: 3,
             self._stall: 6,
@@ -94,6 +97,27 @@ class Operations:
         channel = self._channel_of(client)
         for _ in range(self._random.randint(2, 20)):
             client.post(channel)
+
+    def _revise(self) -> None:
+        """Edit, delete, react to or pin what one has in front of oneself, anybody's."""
+        client = self._client()
+        channel = self._channel_of(client)
+        copy = client.copies.get(channel)
+        if copy is None or not copy.messages:
+            return
+        message = self._random.choice(list(copy.messages.values()))
+        on = self._random.random() < 0.7
+        operation: Operation = self._random.choice(
+            (
+                Edit(text=f"{message.text}|{self._random.randint(0, 9)}"),
+                Delete(),
+                React(kind=self._random.choice("+-!"), on=on),
+                React(kind=self._random.choice("+-!"), on=on),
+                Pin(on=on),
+            )
+        )
+        revise = Revise(by=client.user, message=message.id, operation=operation)
+        client.command(channel_actor(channel), revise)
 
     def _change_members(self) -> None:
         client, channel = self._client(), self._random.choice(self._cluster.channels)

@@ -21,7 +21,7 @@ def stored_wrong(tables: Tables) -> Iterator[str]:
         revs = {m.rev for m in rows.messages} | {row.member.rev for row in rows.members.values()}
         if max(revs, default=0) > rows.head.rev:
             yield f"{channel} has rev {max(revs)} above its head {rows.head.rev}"
-        keys = Counter((message.author, message.text) for message in rows.messages)
+        keys = Counter((m.author, said_first(m)) for m in rows.messages if not m.deleted_at)
         for (author, text), count in keys.items():
             if count > 1:
                 yield f"{channel} has {text} of {author} {count} times"
@@ -29,6 +29,22 @@ def stored_wrong(tables: Tables) -> Iterator[str]:
             unread = sum(1 for m in rows.messages if m.nth > row.read_nth)
             if unread != rows.head.nth - row.read_nth:
                 yield f"{user} has {rows.head.nth - row.read_nth} unread in {channel}, not {unread}"
+
+
+def said_first(message: Message) -> str:
+    """What an edited message said before: edits here add to the text, behind a bar."""
+    return message.text.partition("|")[0]
+
+
+def reactions_wrong(tables: Tables) -> Iterator[str]:
+    """What a message shows of its reactions equals a recount of their rows."""
+    for channel, rows in tables.channels.items():
+        for message in rows.messages:
+            given = rows.reactions.get(message.id, {})
+            counted = {kind: len(users) for kind, users in given.items() if users}
+            shown = {one.kind: one.count for one in message.reactions}
+            if counted != shown:
+                yield f"seq {message.seq} of {channel} shows {shown} reactions, not {counted}"
 
 
 def fence_broken(terms: Sequence[tuple[ChannelId, int, int]]) -> Iterator[str]:
@@ -46,10 +62,11 @@ def acknowledged_wrong(tables: Tables, sent: Sequence[Sent]) -> Iterator[str]:
         if one.receipt is None:
             continue
         rows = tables.channels[one.channel]
-        found = [m for m in rows.messages if (m.author, m.text) == (one.author, one.key)]
-        numbers = [(m.id, m.seq, m.nth, m.rev) for m in found]
         receipt = one.receipt
-        if numbers != [(receipt.id, receipt.seq, receipt.nth, receipt.rev)]:
+        mine = [m for m in rows.messages if m.author == one.author]
+        found = [m for m in mine if m.id == receipt.id or said_first(m) == one.key]
+        numbers = [(m.id, m.seq, m.nth) for m in found]
+        if numbers != [(receipt.id, receipt.seq, receipt.nth)] or found[0].rev < receipt.rev:
             yield f"{one.key} was acknowledged as {receipt}, stored as {numbers}"
 
 

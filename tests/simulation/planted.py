@@ -21,7 +21,7 @@ from streamhub.domain.channels import (
     MessageDraft,
     NotStored,
     Outcome,
-    Repeated,
+    Settled,
 )
 from streamhub.domain.ids import MESSAGE, MessageId
 from streamhub.domain.membership import check_may_post
@@ -97,7 +97,7 @@ class _AnswersEarly(ChannelActor):
         ctx.reply(Receipt(id=draft.id, seq=seq, nth=seq, rev=rev, created_at=ctx.now_ms))
         ctx.store(draft, self._on_stored, self._on_not_stored)
 
-    def _on_stored(self, outcome: Committed | Repeated, ctx: Context) -> None:
+    def _on_stored(self, outcome: Settled, ctx: Context) -> None:
         if isinstance(outcome, Committed):
             self._commit(outcome, ctx)
 

@@ -49,6 +49,9 @@ class Report:
     wrong: list[str] = field(default_factory=list)
     acknowledged: int = 0
     seen: int = 0
+    revised: int = 0
+    """Messages that were edited, deleted, reacted to or pinned."""
+
     repairs: int = 0
     cuts: int = 0
     views: int = 0
@@ -174,6 +177,7 @@ def _judged(
     yield from cluster.violations
     yield from _unfinished(cluster)
     yield from oracle.stored_wrong(tables)
+    yield from oracle.reactions_wrong(tables)
     for client in cluster.clients:
         yield from oracle.acknowledged_wrong(tables, client.sent)
         yield from oracle.order_wrong(client.sent, calm=calm)
@@ -193,6 +197,10 @@ def _count(report: Report, cluster: SimulatedCluster) -> None:
     for client in cluster.clients:
         report.acknowledged += sum(1 for sent in client.sent if sent.receipt)
         report.seen += sum(len(copy.seen) for copy in client.copies.values())
+    for rows in cluster.database.tables.channels.values():
+        report.revised += sum(
+            1 for m in rows.messages if m.edited_at or m.deleted_at or m.reactions or m.pinned_at
+        )
     report.repairs, report.cuts = cluster.all_repairs, cluster.network.cuts
     report.views = cluster.views if isinstance(cluster, SupervisedCluster) else 0
 

@@ -21,9 +21,14 @@ from streamhub.domain.channels import (
     Mention,
     Message,
     MessageCreated,
+    MessageDeleted,
     MessageDraft,
+    MessageUpdated,
+    Operation,
     Outbox,
     Outcome,
+    RevisionDraft,
+    Unchanged,
     Visibility,
 )
 from streamhub.domain.ids import CHANNEL, MESSAGE, USER, ChannelId, MessageId, UserId, make_id
@@ -104,8 +109,8 @@ class ChatStores:
         async with asyncio.timeout(30):
             if drafts:
                 await all_told.wait()
-        for channel in {draft.channel for draft in drafts}:
-            order = [number for number, _ in told if drafts[number].channel == channel]
+        for kind in {_kind(draft) for draft in drafts}:
+            order = [number for number, _ in told if _kind(drafts[number]) == kind]
             assert order == sorted(order), "a channel's outcomes come in the order of its calls"
         return [outcome for _, outcome in sorted(told, key=lambda one: one[0])]
 
@@ -138,6 +143,28 @@ def message(
     )
 
 
+def revise(
+    channel: Loaded,
+    message: Message,
+    by: UserId,
+    operation: Operation,
+    *,
+    moderates: bool = False,
+    floor_seq: int = 0,
+    at: int = NOW + 5,
+) -> RevisionDraft:
+    return RevisionDraft(
+        channel=channel.channel.id,
+        term=channel.head.term,
+        message=message.id,
+        by=by,
+        moderates=moderates,
+        floor_seq=floor_seq,
+        at=at,
+        operation=operation,
+    )
+
+
 def join(channel: Loaded, *users: UserId, floor_seq: int | None = 0, at: int = NOW) -> JoinDraft:
     return JoinDraft(
         channel=channel.channel.id,
@@ -157,9 +184,20 @@ def created(outcome: Outcome) -> Message:
     return cast(MessageCreated, committed(outcome).change).message
 
 
+def revised(outcome: Outcome) -> Message:
+    """As it is after a revision, whether that changed it or not."""
+    if isinstance(outcome, Unchanged):
+        return outcome.message
+    return cast(MessageUpdated | MessageDeleted, committed(outcome).change).message
+
+
 def committed(outcome: Outcome) -> Committed:
     assert isinstance(outcome, Committed), outcome
     return outcome
+
+
+def _kind(draft: Draft) -> tuple[ChannelId, bool]:
+    return draft.channel, isinstance(draft, RevisionDraft)
 
 
 def _id(prefix: str) -> str:

@@ -12,7 +12,10 @@ from streamhub.domain.channels import (
     Change,
     Channel,
     Committed,
+    Declined,
+    Delete,
     Draft,
+    Edit,
     Head,
     Hint,
     JoinDraft,
@@ -24,22 +27,29 @@ from streamhub.domain.channels import (
     Message,
     MessageCreated,
     MessageDraft,
+    MessageUpdated,
     NotStored,
+    React,
     Repeated,
+    RevisionDraft,
+    Unchanged,
     Visibility,
 )
 from streamhub.domain.errors import Refused
-from streamhub.domain.ids import ChannelId, UserId
+from streamhub.domain.ids import ChannelId, MessageId, UserId
 from streamhub.domain.messages import (
     MOVED,
     UNKNOWN,
     AddMembers,
     Answer,
+    Done,
     MembersChanged,
     Post,
     Problem,
     Receipt,
     RemoveMembers,
+    Revise,
+    Revised,
     TakeHint,
     Typing,
     TypingStarted,
@@ -159,6 +169,7 @@ def changed(draft: Draft, head: Head) -> Change:
             created_at=draft.created_at,
         )
         return MessageCreated(channel=GENERAL, rev=head.rev, message=message, key=draft.key)
+    assert isinstance(draft, JoinDraft | LeaveDraft)
     joined = isinstance(draft, JoinDraft)
     members = tuple(
         Member(
@@ -301,6 +312,86 @@ def test_what_is_answered_without_a_commit_says_so() -> None:
     assert (MOVED.again, UNKNOWN.again) == (True, True)
 
 
+# -- revising  ------------------------------------------------------------
+
+
+def edit(message: str = "me_1", *, by: UserId = ALICE) -> Revise:
+    return Revise(by=by, message=MessageId(message), operation=Edit(text="new"))
+
+
+def edited(head: Head, message: str = "me_1") -> MessageUpdated:
+    stored = changed(
+        MessageDraft(
+            channel=GENERAL,
+            term=head.term,
+            id=MessageId(message),
+            author=ALICE,
+            key="k",
+            digest=b"",
+            text="new",
+            created_at=0,
+        ),
+        head,
+    )
+    assert isinstance(stored, MessageCreated)
+    return MessageUpdated(channel=GENERAL, rev=head.rev, message=stored.message)
+
+
+def test_revisions_that_became_one_change_are_published_once() -> None:
+    stage = Stage(ALICE, BOB)
+    reaction = React(kind="+", on=True)
+    for user in (ALICE, BOB):
+        stage.send(Revise(by=user, message=MessageId("me_1"), operation=reaction))
+    stage.send(edit("me_2"))
+    together = edited(Head(term=3, rev=11, seq=5, nth=5))
+    other = edited(Head(term=3, rev=12, seq=5, nth=5), "me_2")
+    assert stage.done == []
+    (_, one, _), (_, two, _), (_, three, _) = stage.stores
+    one(Committed(change=together, head=Head(term=3, rev=11, seq=5, nth=5)), stage)
+    three(Committed(change=other, head=Head(term=3, rev=12, seq=5, nth=5)), stage)
+    two(Committed(change=together, head=Head(term=3, rev=11, seq=5, nth=5)), stage)
+    assert stage.answers() == [Done(), Revised(message=other.message), Done()]
+    published = [what[1] for what in stage.done if what[0] == "publish"]
+    assert published == [together, other]
+    assert stage.actor.standing(TOPIC, 10).changes == (together, other)
+
+
+def test_what_is_so_already_is_answered_and_nobody_is_told() -> None:
+    stage = Stage(ALICE)
+    stage.send(edit())
+    message = edited(stage.head).message
+    stage.stores.pop()[1](Unchanged(message=message), stage)
+    assert stage.answers() == [Revised(message=message)]
+    assert len(stage.done) == 1
+
+
+def test_what_a_stored_message_says_no_to_is_a_problem() -> None:
+    stage = Stage(ALICE)
+    stage.send(edit())
+    stage.stores.pop()[1](Declined(code="gone", detail="x", field="message"), stage)
+    assert stage.answers() == [Problem(code="gone", detail="x", field="message")]
+    assert ("drop",) not in stage.done
+
+
+def test_a_revision_says_what_its_author_may_do_and_see() -> None:
+    stage = Stage(ALICE, BOB)
+    stage.send(edit(by=BOB))
+    stage.send(Revise(by=BOB, message=MessageId("me_1"), operation=Delete(), moderates=True))
+    drafts = [draft for draft, _, _ in stage.stores if isinstance(draft, RevisionDraft)]
+    assert [(draft.by, draft.moderates) for draft in drafts] == [(BOB, False), (BOB, True)]
+
+
+@pytest.mark.parametrize("reason", ["stale", "unknown", "unavailable"])
+def test_a_revision_that_was_not_stored_may_be_sent_again(reason: Any) -> None:
+    stage = Stage(ALICE)
+    stage.send(edit())
+    stage.fail(NotStored(reason=reason))
+    [answer] = stage.answers()
+    assert isinstance(answer, Problem)
+    assert answer.again
+    assert ("drop",) in stage.done
+
+
 # -- rights  ------------------------------------------------------------
 
 
@@ -311,6 +402,7 @@ def test_to_a_stranger_a_private_channel_is_none() -> None:
         AddMembers(by=CAROL, users=(CAROL,)),
         AddMembers(by=CAROL, users=(BOB,)),
         RemoveMembers(by=CAROL, users=(ALICE,)),
+        edit(by=CAROL),
         Typing(user=CAROL),
     ]
     refusals = {stage.refused(command) for command in commands}

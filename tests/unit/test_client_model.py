@@ -23,6 +23,7 @@ from streamhub.protocol.frames import (
     MessageEvent,
     MessageObject,
     NotificationCounts,
+    ReactionObject,
     Ready,
     SyncPage,
     SyncReset,
@@ -60,12 +61,28 @@ class Rows:
         self.messages[seq] = message
         return Event(name="message.created", rev=self.rev, body=MessageEvent(message=message))
 
-    def edit(self, seq: int) -> None:
-        """A change whose event this client does not know yet: it only sees the hole."""
+    def edit(self, seq: int) -> Event:
         self.rev += 1
-        self.messages[seq] = structs.replace(
-            self.messages[seq], rev=self.rev, text=f"edited at {self.rev}", edited_at=self.rev
+        edited = structs.replace(
+            self.messages[seq],
+            rev=self.rev,
+            text=f"edited at {self.rev}",
+            edited_at=self.rev,
+            reactions=(ReactionObject(reaction="+", count=1, users=(ALICE.id,)),),
+            pinned_at=self.rev,
         )
+        return self._changed("message.updated", edited)
+
+    def delete(self, seq: int) -> Event:
+        self.rev += 1
+        gone = structs.replace(
+            self.messages[seq], rev=self.rev, text=None, reactions=(), deleted=True
+        )
+        return self._changed("message.deleted", gone)
+
+    def _changed(self, name: str, message: MessageObject) -> Event:
+        self.messages[message.seq] = message
+        return Event(name=name, rev=self.rev, body=MessageEvent(message=message))
 
     def join(self) -> Event:
         self.rev += 1
@@ -169,7 +186,13 @@ class ExactlyOnce(RuleBasedStateMachine):
         for _ in range(count):
             self._send(self.rows.post())
         if edited:
-            self.rows.edit(first)  # pages bring it after those that were posted later
+            self.rows.edit(first)  # untold: pages bring it after those that were posted later
+
+    @precondition(lambda self: self.rows.messages)
+    @rule(back=st.integers(0, 20), deleted=st.booleans())
+    def revise(self, back: int, deleted: bool) -> None:
+        seq = max(1, len(self.rows.messages) - back)
+        self._send(self.rows.delete(seq) if deleted else self.rows.edit(seq))
 
     @rule()
     def join(self) -> None:

@@ -19,6 +19,9 @@ from streamhub.domain.channels import (
     LeaveDraft,
     MessageDraft,
     Overview,
+    React,
+    RevisionDraft,
+    Skipped,
 )
 from streamhub.domain.envelopes import Changed, Listening, Passed, Standing
 from streamhub.domain.errors import SlowReader, TryAgain
@@ -74,6 +77,7 @@ class Socket:
 
     def __init__(self) -> None:
         self.heard: list[object] = []
+        self.events: list[object] = []
         self.unsent = 0
         self.reading = asyncio.Event()
         self.reading.set()
@@ -98,6 +102,7 @@ class Socket:
         self.unsent = PAUSE_BYTES + 1
 
     def broadcast(self, event: sessions.Broadcast) -> None:
+        self.events.append(event.event)
         self.heard.append(event.rev if event.rev is not None else event.event)
 
     def page(self, channel: ChannelId, changes: Changes) -> None:
@@ -158,6 +163,19 @@ class Stage:
             digest=b"",
             text="hi",
             created_at=0,
+        )
+        return self.commit(draft)
+
+    def reacted(self, message: str) -> Change:
+        draft = RevisionDraft(
+            channel=GENERAL,
+            term=0,
+            message=MessageId(message),
+            by=BOB,
+            moderates=False,
+            floor_seq=0,
+            at=1,
+            operation=React(kind="+", on=True),
         )
         return self.commit(draft)
 
@@ -308,6 +326,27 @@ async def test_who_is_ahead_of_the_relay_waits_for_it_and_hears_nothing_twice() 
     assert stage.socket.heard == []
     stage.told(stage.posted())
     assert stage.socket.heard == [4]
+
+
+@simulated
+async def test_what_happens_to_messages_from_before_one_joined_is_a_number_and_no_more() -> None:
+    stage = Stage()
+    await stage.live()
+    old = stage.posted()
+    stage.told(old)
+    gone = stage.left(ALICE)
+    stage.told(gone)
+    again = JoinDraft(channel=GENERAL, term=0, users=(ALICE,), role="member", at=2, floor_seq=None)
+    stage.told(stage.commit(again))
+    stage.inbox_says(ChannelAdded(overview=await stage.overview()))
+    await settled()
+    new = stage.posted()
+    stage.told(new)
+    stage.socket.events.clear()
+    stage.told(stage.reacted("me_1"))
+    seen = stage.reacted("me_2")
+    stage.told(seen)
+    assert stage.socket.events == [Skipped(channel=GENERAL, rev=7), seen]
 
 
 # -- slow readers --------------------------------------------------------------------------------

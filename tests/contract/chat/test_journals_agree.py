@@ -8,21 +8,60 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from support.stores import ChatStores, in_memory, in_postgres, join, leave, message
+from support.stores import (
+    ChatStores,
+    created,
+    in_memory,
+    in_postgres,
+    join,
+    leave,
+    message,
+    revise,
+)
 
-from streamhub.domain.channels import Committed, Draft, Loaded, NotStored, Outcome, Repeated
+from streamhub.domain.channels import (
+    Committed,
+    Declined,
+    Delete,
+    Draft,
+    Edit,
+    Loaded,
+    Message,
+    MessageCreated,
+    MessageDeleted,
+    MessageUpdated,
+    NotStored,
+    Operation,
+    Outcome,
+    Pin,
+    React,
+    Repeated,
+    RevisionDraft,
+    Unchanged,
+)
 from streamhub.domain.ids import UserId
 from streamhub.persistence.embedded.stack import EmbeddedUrls
 from streamhub.persistence.postgres import open_pool
 
+Kind = Literal["message", "mention", "silent", "join", "leave", "edit", "delete", "react", "pin"]
 PEOPLE = 3
 CHANNELS = 2
+REVISIONS: tuple[Kind, ...] = ("edit", "delete", "react", "react", "pin")
+ADDITIONS: tuple[Kind, ...] = (
+    "message",
+    "message",
+    "message",
+    "mention",
+    "silent",
+    "join",
+    "leave",
+)
 
 
 class Ask(NamedTuple):
     """One draft; keys are made of the text's first letter, so they often repeat."""
 
-    kind: Literal["message", "mention", "silent", "join", "leave"]
+    kind: Kind
     channel: int
     person: int
     text: str
@@ -38,7 +77,7 @@ class Step(NamedTuple):
 
 asks = st.builds(
     Ask,
-    st.sampled_from(["message", "message", "message", "mention", "silent", "join", "leave"]),
+    st.sampled_from(ADDITIONS + REVISIONS),
     st.integers(0, CHANNELS - 1),
     st.integers(0, PEOPLE - 1),
     st.sampled_from(["a", "b", "bb", "c", "nul \0"]),
@@ -78,9 +117,16 @@ async def play(stores: ChatStores, script: list[Step]) -> list[object]:
     owned = [await stores.channel(*people[:2]) for _ in range(CHANNELS)]
     ids = [channel.channel.id for channel in owned]
     told: list[object] = []
+    posted: list[Message] = []
     for step in script:
-        outcomes = await stores.store_all(draft(ask, owned, people) for ask in step.asks)
+        added = [ask for ask in step.asks if ask.kind not in REVISIONS]
+        outcomes = await stores.store_all(draft(ask, owned, people) for ask in added)
         told += [shown(outcome, people) for outcome in outcomes]
+        posted += [created(one) for one in outcomes if isinstance(one, Committed) if is_new(one)]
+        for ask in step.asks:  # one by one: together, some may become one change, or none
+            if ask.kind in REVISIONS and posted:
+                outcome = await stores.store(revision(ask, posted, owned, people))
+                told.append(shown(outcome, people))
         if step.new_owners:
             owned = [await stores.take_over(id) for id in ids]
     for id in ids:
@@ -112,6 +158,26 @@ def draft(ask: Ask, owned: list[Loaded], people: list[UserId]) -> Draft:
     )
 
 
+def is_new(outcome: Committed) -> bool:
+    return isinstance(outcome.change, MessageCreated)
+
+
+def revision(
+    ask: Ask, posted: list[Message], owned: list[Loaded], people: list[UserId]
+) -> RevisionDraft:
+    message = posted[(ask.person + len(ask.text)) % len(posted)]
+    channel = next(one for one in owned if one.channel.id == message.channel)
+    on = ask.channel == 0
+    operations: dict[Kind, Operation] = {
+        "edit": Edit(text=ask.text),
+        "delete": Delete(),
+        "react": React(kind=ask.text, on=on),
+        "pin": Pin(on=on),
+    }
+    made = revise(channel, message, people[ask.person], operations[ask.kind])
+    return replace(made, term=made.term - ask.by_older_owner)
+
+
 def shown(outcome: Outcome, people: list[UserId]) -> object:
     match outcome:
         case Repeated():
@@ -122,4 +188,21 @@ def shown(outcome: Outcome, people: list[UserId]) -> object:
             hints = sorted((people.index(hint.user), hint.kind) for hint in outcome.hints)
             members = getattr(outcome.change, "members", ())
             changed = [(people.index(member.user), member.floor_seq) for member in members]
-            return outcome.head, outcome.change.rev, hints, changed
+            return outcome.head, outcome.change.rev, hints, changed, revised(outcome, people)
+        case Unchanged():
+            return "unchanged", outcome.message.rev
+        case Declined():
+            return outcome.code
+
+
+def revised(outcome: Committed, people: list[UserId]) -> object:
+    """What readers see of a message that was changed."""
+    change = outcome.change
+    if not isinstance(change, MessageUpdated | MessageDeleted):
+        return None
+    said = change.message
+    reactions = [
+        (one.kind, one.count, [people.index(user) for user in one.users]) for one in said.reactions
+    ]
+    times = (said.edited_at, said.deleted_at, said.pinned_at)
+    return said.seq, said.nth, said.text, reactions, times, type(change).__name__

@@ -97,6 +97,7 @@ def nothing() -> dict[str, str]:
         "session": unknown(TOKEN),
         "token": unknown(TOKEN),
         "invitation": unknown(TOKEN),
+        "reaction": "x",
     }
 
 
@@ -206,6 +207,7 @@ async def things(cluster: ChatCluster) -> Things:
         **nothing(),
         "channel": channel["id"],
         "message": message["id"],
+        "reaction": "x",
         "user": member.id,
         "session": sessions["items"][0]["id"],
         "token": bearer.token.id,
@@ -215,6 +217,7 @@ async def things(cluster: ChatCluster) -> Things:
 
 BODIES: Mapping[str, Mapping[str, object]] = {
     "message.send": {"text": "intruder"},
+    "message.edit": {"text": "intruder"},
     "channel.read": {"seq": 1},
     "member.add": {"users": []},
     "token.create": {"name": "x", "scopes": ["chat:read"]},

@@ -1,0 +1,64 @@
+"""What one revision does to the tables."""
+
+from msgspec.structs import replace
+
+from streamhub.domain.channels import Committed, Outcome, React, RevisionDraft, Unchanged
+from streamhub.domain.ids import UserId
+from streamhub.domain.reactions import Tally
+from streamhub.domain.revisions import NO_MESSAGE, Revision
+from streamhub.persistence.memory.tables import ChannelRows, Tables
+
+
+def revise(tables: Tables, rows: ChannelRows, draft: RevisionDraft) -> Outcome:
+    """Store it: each by itself, so each takes a number of its own."""
+    seq = rows.seqs.get(draft.message)
+    if seq is None:
+        return NO_MESSAGE
+    message = rows.messages[seq - 1]
+    revision = Revision(message, _tallies(rows, draft))
+    if declined := revision.take(draft):
+        return declined
+    if not revision.changed:
+        return Unchanged(message=message)
+    rows.head = replace(rows.head, rev=rows.head.rev + 1)
+    change = revision.change(rows.head.rev)
+    rows.messages[seq - 1] = change.message
+    _write_beside(rows, draft, revision)
+    hints = tuple(
+        tables.add_hint(user, "unmentioned", draft.channel)
+        for user in revision.gathered().unmentioned
+        if _unmention(rows, user, message.nth)
+    )
+    return Committed(change=change, head=rows.head, hints=hints)
+
+
+def _tallies(rows: ChannelRows, draft: RevisionDraft) -> dict[str, Tally]:
+    if not isinstance(draft.operation, React):
+        return {}
+    kind = draft.operation.kind
+    given = rows.reactions.get(draft.message, {}).get(kind, {})
+    first = sorted((rev, user) for user, rev in given.items())
+    return {kind: Tally(len(given), first, {draft.by} & given.keys())}
+
+
+def _write_beside(rows: ChannelRows, draft: RevisionDraft, revision: Revision) -> None:
+    if revision.deleted:
+        rows.editions.pop(draft.message, None)
+        rows.reactions.pop(draft.message, None)
+        return
+    gathered = revision.gathered()
+    if gathered.editions:
+        rows.editions.setdefault(draft.message, []).extend(gathered.editions)
+    kinds = rows.reactions.setdefault(draft.message, {})
+    for kind, user in gathered.added:
+        kinds.setdefault(kind, {})[user] = rows.head.rev
+    for kind, user in gathered.removed:
+        del kinds[kind][user]
+
+
+def _unmention(rows: ChannelRows, user: UserId, nth: int) -> bool:
+    mentions = rows.mentions.get(user, [])
+    if nth not in mentions:
+        return False
+    mentions.remove(nth)
+    return True
