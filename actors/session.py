@@ -395,5 +395,7 @@ class SessionActor:
             if position > page.since:
                 self._socket.page(channel, page)
         self.fall_behind(channel, position)
-        if self._settle(channel, position) or not (more or self._relay.lacks(channel, position)):
+        if more:
+            return  # it was told that another page follows, even if the relay knows of no more yet
+        if self._settle(channel, position) or not self._relay.lacks(channel, position):
             self._lacking.pop(channel, None)

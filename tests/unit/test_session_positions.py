@@ -308,6 +308,22 @@ async def test_pages_follow_each_other_until_it_is_live(monkeypatch: pytest.Monk
 
 
 @simulated
+async def test_a_page_that_promises_another_is_followed_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The relay may know of no more than the page had: the store is ahead of what was told."""
+    monkeypatch.setattr(sessions, "PAGE_CHANGES", 2)
+    stage = Stage()
+    await stage.channel()
+    for _ in range(3):
+        stage.posted()
+    await stage.started({GENERAL: 2})
+    stage.stands(rev=4)
+    await settled()
+    assert stage.socket.heard == [(2, 4), (4, 5)]
+
+
+@simulated
 async def test_a_channel_that_is_no_longer_its_own_is_taken_away() -> None:
     stage = Stage()
     await stage.channel()
