@@ -315,9 +315,9 @@ async def test_a_page_that_promises_another_is_followed_by_one(
     monkeypatch.setattr(sessions, "PAGE_CHANGES", 2)
     stage = Stage()
     await stage.channel()
+    await stage.started({GENERAL: 2})
     for _ in range(3):
         stage.posted()
-    await stage.started({GENERAL: 2})
     stage.stands(rev=4)
     await settled()
     assert stage.socket.heard == [(2, 4), (4, 5)]
