@@ -116,6 +116,8 @@ class ChannelActor:
             thread=post.thread,
             files=post.files,
             counts=post.counts,
+            in_channel=post.in_channel,
+            floor_seq=self._members[post.author].floor_seq,
         )
         ctx.store(
             draft,
@@ -178,8 +180,12 @@ class ChannelActor:
     # -- commits: apply ---------------------------------------------------------------------
 
     def on_posted(self, identity: Identity, outcome: Settled, ctx: Context) -> None:
-        assert isinstance(outcome, Committed | Repeated)
         digest, tokens = self._pending.pop(identity)
+        if isinstance(outcome, Declined):
+            for token in tokens:
+                ctx.answer(token, _declined(outcome))
+            return
+        assert isinstance(outcome, Committed | Repeated)
         if isinstance(outcome, Repeated):
             message, first_digest = outcome.message, outcome.digest
         else:
@@ -245,8 +251,9 @@ class ChannelActor:
     def _commit(self, outcome: Committed, ctx: Context) -> None:
         """The answers are on their way; now the change becomes everybody's."""
         self._head = outcome.head
-        self._ring.append(outcome.change)
-        ctx.publish(outcome.change, term=self._head.term)
+        for change in (outcome.change, *outcome.also):
+            self._ring.append(change)
+            ctx.publish(change, term=self._head.term)
         for hint in outcome.hints:
             ctx.tell(inbox_actor(hint.user), TakeHint(hint=hint))
 
@@ -293,14 +300,18 @@ def _check_same(first: bytes, digest: bytes) -> None:
 
 def _revised(outcome: Settled, brief: bool) -> Answer:
     match outcome:
-        case Declined(code=code, detail=detail, field=field):
-            return Problem(code=code, detail=detail, field=field)
+        case Declined():
+            return _declined(outcome)
         case Unchanged(message=message):
             return Done() if brief else Revised(message=message)
         case Committed(change=MessageUpdated(message=message) | MessageDeleted(message=message)):
             return Done() if brief else Revised(message=message)
         case _:
             raise TypeError(f"a revision became {type(outcome).__name__}")
+
+
+def _declined(outcome: Declined) -> Problem:
+    return Problem(code=outcome.code, detail=outcome.detail, field=outcome.field)
 
 
 def _message(outcome: Committed) -> Any:

@@ -5,6 +5,7 @@ from typing import Final
 
 from streamhub.client.calls import WITHIN_S as WITHIN_S
 from streamhub.client.commands_revising import RevisingCommands
+from streamhub.client.commands_threads import ThreadCommands
 from streamhub.protocol.frames import (
     ChannelCreate,
     ChannelGet,
@@ -46,24 +47,35 @@ HARMLESS: Final = frozenset(
         "pin.add",
         "pin.remove",
         "pin.list",
+        "thread.list",
+        "thread.read",
+        "thread.follow",
         "focus",
     }
 )
 """Without a key, but doing them twice is the same as doing them once."""
 
 
-class Commands(RevisingCommands):
+class Commands(RevisingCommands, ThreadCommands):
     """All commands raise Refused, Unacknowledged and SessionEnded; see `call`."""
 
     async def send(
-        self, channel: str, text: str, *, key: str | None = None, within_s: float = WITHIN_S
+        self,
+        channel: str,
+        text: str,
+        *,
+        thread: str | None = None,
+        in_channel: bool = False,
+        key: str | None = None,
+        within_s: float = WITHIN_S,
     ) -> Receipt:
-        """Post a message, once. The receipt means that it is committed.
+        """Post a message, once: a reply, if it names what it replies to as `thread`. The receipt
+        means that it is committed.
 
         After Unacknowledged, give its `key` to try further without posting twice.
         """
         key = key or new_key()
-        body = MessageSend(channel=channel, text=text)
+        body = MessageSend(channel=channel, text=text, thread=thread, in_channel=in_channel)
         receipt: Receipt = await self.call("message.send", body, key=key, within_s=within_s)
         return receipt
 
@@ -80,10 +92,12 @@ class Commands(RevisingCommands):
         after: int | None = None,
         around: int | None = None,
         limit: int = DEFAULT_PAGE,
+        thread: str | None = None,
     ) -> History:
-        """Messages in `seq` order: before, after or around a seq, else the newest."""
+        """Messages in `seq` order: before, after or around a seq, else the newest. With `thread`:
+        the replies to that message."""
         body = MessageHistory(
-            channel=channel, before=before, after=after, around=around, limit=limit
+            channel=channel, thread=thread, before=before, after=after, around=around, limit=limit
         )
         page: History = await self.call("message.history", body)
         return page

@@ -72,7 +72,11 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A committed message. `rev` is that of its last change; `nth` is that of the last counted
-    message up to this one; times in ms. A deleted one keeps its numbers and loses its text."""
+    message up to this one; times in ms. A deleted one keeps its numbers and loses its text.
+
+    `thread` is the message it replies to, which counts its `replies`, deleted ones included; a
+    reply is shown in the channel, too, if it is `in_channel`.
+    """
 
     id: MessageId
     channel: ChannelId
@@ -90,6 +94,10 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reactions: tuple[Reaction, ...] = ()
     pinned_at: int | None = None
     pinned_by: UserId | None = None
+    in_channel: bool = False
+    replies: int = 0
+    last_reply_seq: int | None = None
+    last_reply_at: int | None = None
 
 
 class Edition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -105,7 +113,8 @@ class Edition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class MessageDraft(msgspec.Struct, frozen=True, kw_only=True):
     """A message to append. `key` is unique per author and channel for ever; `digest` is the
-    SHA-256 of the validated body, so a repeat with another body is found out."""
+    SHA-256 of the validated body, so a repeat with another body is found out. A reply (`thread`)
+    changes the message it replies to as well; its author sees what is above `floor_seq`."""
 
     channel: ChannelId
     term: int
@@ -119,6 +128,8 @@ class MessageDraft(msgspec.Struct, frozen=True, kw_only=True):
     thread: MessageId | None = None
     files: tuple[FileId, ...] = ()
     counts: bool = True
+    in_channel: bool = False
+    floor_seq: int = 0
 
 
 class JoinDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -253,12 +264,13 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Committed(msgspec.Struct, frozen=True, kw_only=True):
-    """The draft is durable as `change`; `head` is the channel's as of this change, `hints` the
-    outbox rows written with it."""
+    """The draft is durable as `change`, with the changes `also` that follow it; `head` is the
+    channel's as of the last of them, `hints` the outbox rows written with it."""
 
     change: Change
     head: Head
     hints: tuple[Hint, ...] = ()
+    also: tuple[Change, ...] = ()
 
 
 class Repeated(msgspec.Struct, frozen=True, kw_only=True):
@@ -386,6 +398,18 @@ class ReadMarker(msgspec.Struct, frozen=True, kw_only=True):
         return max(0, self.nth - self.read_nth)
 
 
+class Thread(msgspec.Struct, frozen=True, kw_only=True):
+    """A thread as one user follows it: its first message, and how many replies were read."""
+
+    root: Message
+    following: bool
+    read_replies: int
+
+    @property
+    def unread(self) -> int:
+        return max(0, self.root.replies - self.read_replies)
+
+
 class Page(msgspec.Struct, Generic[Item], frozen=True, kw_only=True):
     """A keyset page; `next_cursor` is opaque, None at the end."""
 
@@ -460,6 +484,37 @@ class ChannelStore(Protocol):
         limit: int = 50,
     ) -> History | None:
         """A page by seq: the newest without an anchor. At most one anchor is given."""
+        ...
+
+    async def replies(
+        self,
+        channel: ChannelId,
+        root: MessageId,
+        user: UserId,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        around: int | None = None,
+        limit: int = 50,
+    ) -> History | None:
+        """The same of the replies to a message; they have the seqs of the channel."""
+        ...
+
+    async def threads(self, user: UserId, cursor: str | None, limit: int) -> Page["Thread"]:
+        """The threads the user follows, in the channels it is in, by their first messages, newest
+        first. Raises Refused("bad_request")."""
+        ...
+
+    async def mark_thread(
+        self,
+        user: UserId,
+        root: MessageId,
+        *,
+        seq: int | None = None,
+        following: bool | None = None,
+    ) -> "Thread | None":
+        """Raise the user's marker in a thread to the reply `seq` (never lower), and follow it or
+        not; how it is then. None: no such message for the user, or it is a reply itself."""
         ...
 
     async def heads(self, channels: Sequence[ChannelId]) -> Mapping[ChannelId, int]:

@@ -61,6 +61,7 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, tag="post", omit_defaults=
     files: tuple[FileId, ...] = ()
     counts: bool = True
     after: str | None = None
+    in_channel: bool = False
 
 
 class AddMembers(msgspec.Struct, frozen=True, kw_only=True, tag="add"):

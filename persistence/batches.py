@@ -114,7 +114,7 @@ def _numbered(drafts: Sequence[MessageDraft], rows: list[Record]) -> list[Commit
                 change=MessageCreated(
                     channel=channel,
                     rev=rev,
-                    message=_message(draft, rev, seq, nth),
+                    message=message_of_draft(draft, rev, seq, nth),
                     key=draft.key,
                 ),
                 head=Head(term=draft.term, rev=rev, seq=seq, nth=nth),
@@ -123,7 +123,8 @@ def _numbered(drafts: Sequence[MessageDraft], rows: list[Record]) -> list[Commit
     return outcomes
 
 
-def _message(draft: MessageDraft, rev: int, seq: int, nth: int) -> Message:
+def message_of_draft(draft: MessageDraft, rev: int, seq: int, nth: int) -> Message:
+    """The draft under the numbers its commit gives it."""
     return Message(
         id=draft.id,
         channel=draft.channel,
@@ -136,6 +137,7 @@ def _message(draft: MessageDraft, rev: int, seq: int, nth: int) -> Message:
         mentions=draft.mentions,
         thread=draft.thread,
         files=draft.files,
+        in_channel=draft.in_channel,
     )
 
 

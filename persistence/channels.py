@@ -18,6 +18,7 @@ from streamhub.domain.channels import (
     Overview,
     Page,
     ReadMarker,
+    Thread,
     newer_owner,
 )
 from streamhub.domain.errors import Refused
@@ -27,10 +28,12 @@ from streamhub.persistence.paging import (
     after_channel,
     after_member,
     before_pin,
+    before_thread,
     channel_cursor,
     member_cursor,
     page_of,
     pin_cursor,
+    thread_cursor,
     window,
 )
 from streamhub.persistence.postgres import Pool, Record
@@ -88,6 +91,18 @@ _MEMBERS: Final = f"""
 """
 _CHANGES: Final = load("changes")
 _HISTORY: Final = load("history")
+_REPLIES: Final = load("thread_history")
+_MARK_THREAD: Final = load("mark_thread")
+_THREADS: Final = f"""
+    SELECT f.following, f.read_number, {MESSAGE_COLUMNS}
+    FROM thread_followers f
+    JOIN messages m ON m.id = f.root_id
+    JOIN members reader ON reader.channel_id = m.channel_id AND reader.user_id = f.user_id
+    WHERE f.user_id = $1 AND f.root_id < $2 AND f.following
+      AND reader.left_at IS NULL AND m.seq > reader.floor_seq
+    ORDER BY f.root_id DESC
+    LIMIT $3
+"""
 _MESSAGE: Final = f"""
     SELECT {MESSAGE_COLUMNS} FROM messages m
     JOIN members reader ON reader.channel_id = m.channel_id
@@ -227,6 +242,40 @@ class PostgresChannelStore:
         found = tuple(message_of(row[1:]) for row in rows if row["id"] is not None)
         return page_of(found, anchor, older, newer, rev=rows[0]["head"])
 
+    async def replies(
+        self,
+        channel: ChannelId,
+        root: MessageId,
+        user: UserId,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        around: int | None = None,
+        limit: int = 50,
+    ) -> History | None:
+        anchor, older, newer = window(before, after, around, limit)
+        rows = await self._pool.fetch(_REPLIES, channel, user, anchor, older, newer, root)
+        if not rows:
+            return None
+        found = tuple(message_of(row[1:]) for row in rows if row["id"] is not None)
+        return page_of(found, anchor, older, newer, rev=rows[0]["head"])
+
+    async def threads(self, user: UserId, cursor: str | None, limit: int) -> Page[Thread]:
+        rows = await self._pool.fetch(_THREADS, user, before_thread(cursor), limit + 1)
+        items = tuple(map(_thread, rows[:limit]))
+        return Page(items=items, next_cursor=thread_cursor(items, more=len(rows) > limit))
+
+    async def mark_thread(
+        self,
+        user: UserId,
+        root: MessageId,
+        *,
+        seq: int | None = None,
+        following: bool | None = None,
+    ) -> Thread | None:
+        row = await self._pool.fetchrow(_MARK_THREAD, user, root, seq, following)
+        return None if row is None else _thread(row)
+
     async def message(self, message: MessageId, user: UserId) -> Message | None:
         row = await self._pool.fetchrow(_MESSAGE, message, user)
         return None if row is None else message_of(row)
@@ -262,6 +311,11 @@ class PostgresChannelStore:
         row = await self._pool.fetchrow(query, *args)
         assert row is not None  # noqa: S101 - channels are never deleted
         return row
+
+
+def _thread(row: Record) -> Thread:
+    following, read_replies, *root = row
+    return Thread(root=message_of(root), following=following, read_replies=read_replies)
 
 
 def _head(row: Sequence[int]) -> Head:

@@ -8,11 +8,20 @@ from typing import Final
 
 import structlog
 
-from streamhub.domain.channels import Draft, Edit, MessageDraft, NotStored, Outcome, RevisionDraft
+from streamhub.domain.channels import (
+    Draft,
+    Edit,
+    MessageDraft,
+    NotStored,
+    Outcome,
+    Repeated,
+    RevisionDraft,
+)
 from streamhub.domain.ids import ChannelId
 from streamhub.persistence.batches import append_messages, change_members, find_first
 from streamhub.persistence.postgres import Connection, Fate, NotSent, fate_of
 from streamhub.persistence.revisions import revise_messages
+from streamhub.persistence.threads import append_replies
 
 BATCH_ROWS: Final = 256
 BATCH_BYTES: Final = 1 << 20
@@ -98,6 +107,7 @@ class Lane:
         """The next batch: messages and revisions up to a change of members, or one such change."""
         batch: list[Waiting] = []
         terms: dict[ChannelId, int] = {}
+        replies: dict[ChannelId, bool] = {}
         size = 0
         while self._queue and len(batch) < BATCH_ROWS and size < BATCH_BYTES:
             waiting = self._queue[0]
@@ -110,6 +120,10 @@ class Lane:
                     break
                 if terms.setdefault(draft.channel, draft.term) != draft.term:
                     break
+                if isinstance(draft, MessageDraft) and (
+                    replies.setdefault(draft.channel, _is_reply(draft)) != _is_reply(draft)
+                ):
+                    break  # each sort has its statement, and a channel's messages keep their order
                 size += _size(draft)
             batch.append(self._queue.popleft())
         return batch
@@ -164,12 +178,30 @@ class Lane:
             await self._revise(connection, revisions)
 
     async def _append(self, connection: Connection, part: list[Waiting]) -> None:
+        replies = [waiting for waiting in part if _is_reply(waiting.draft)]
+        if replies:
+            part = [waiting for waiting in part if not _is_reply(waiting.draft)]
+            await self._reply(connection, replies)
+        if not part:
+            return
         drafts = [waiting.draft for waiting in part if isinstance(waiting.draft, MessageDraft)]
         outcomes = await append_messages(connection, drafts)
         for waiting, outcome in zip(part, outcomes, strict=True):
             waiting.outcome = outcome
         if left_out := [waiting for waiting in part if waiting.outcome is None]:
             await self._look_up(connection, left_out)
+
+    async def _reply(self, connection: Connection, part: list[Waiting]) -> None:
+        """Those whose key was used before are left out first."""
+        await self._look_up(connection, part)
+        new = [waiting for waiting in part if not isinstance(waiting.outcome, Repeated)]
+        for waiting in new:
+            waiting.outcome = None
+        drafts = [waiting.draft for waiting in new if isinstance(waiting.draft, MessageDraft)]
+        if new:
+            outcomes = await append_replies(connection, drafts)
+            for waiting, outcome in zip(new, outcomes, strict=True):
+                waiting.outcome = outcome
 
     async def _revise(self, connection: Connection, part: list[Waiting]) -> None:
         drafts = [waiting.draft for waiting in part if isinstance(waiting.draft, RevisionDraft)]
@@ -217,6 +249,10 @@ def _smaller_parts(part: list[Waiting], fate: Fate) -> list[list[Waiting]]:
 
 def _is_revision(waiting: Waiting) -> bool:
     return isinstance(waiting.draft, RevisionDraft)
+
+
+def _is_reply(draft: Draft) -> bool:
+    return isinstance(draft, MessageDraft) and draft.thread is not None
 
 
 def _size(draft: MessageDraft | RevisionDraft) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from streamhub.domain.accounts import Account
-from streamhub.domain.channels import Channel, History, Member, Message
+from streamhub.domain.channels import Channel, History, Member, Message, Thread
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import CHANNEL, MESSAGE, USER, is_id
 
@@ -63,6 +63,17 @@ def before_pin(cursor: str | None) -> tuple[int, str]:
 
 def pin_cursor(items: Sequence[Message], *, more: bool) -> str | None:
     return f"{items[-1].pinned_at}.{items[-1].id}" if more else None
+
+
+def before_thread(cursor: str | None) -> str:
+    """The message before which a page of threads begins. Raises Refused."""
+    if cursor is not None and not is_id(cursor, MESSAGE):
+        raise _bad_cursor()
+    return cursor or ABOVE_ALL_IDS
+
+
+def thread_cursor(items: Sequence[Thread], *, more: bool) -> str | None:
+    return items[-1].root.id if more else None
 
 
 def window(

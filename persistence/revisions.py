@@ -58,7 +58,9 @@ async def _tallies(
     counts: dict[tuple[MessageId, str], int] = {}
     for number, draft in enumerate(drafts, 1):
         row = found.get(number)
-        if isinstance(draft.operation, React) and row is not None and row["id"] is not None:
+        if row is None or row["id"] is None or row["term"] != draft.term:
+            continue
+        if isinstance(draft.operation, React):
             named = (draft.message, draft.operation.kind)
             asked.setdefault(named, set()).add(draft.by)
             held = message_of(row[5:]).reactions if named not in counts else ()
@@ -71,7 +73,7 @@ async def _tallies(
         [message for message, _ in asked],
         [kind for _, kind in asked],
         [SHOWN_USERS + len(some) for some in asked.values()],
-        *_columns(users, 3),
+        *columns_of(users, 3),
     )
     first: dict[tuple[MessageId, str], list[Given]] = {}
     among: dict[tuple[MessageId, str], list[UserId]] = {}
@@ -163,12 +165,12 @@ class _Numbered(NamedTuple):
 def _arguments(numbered: list[_Numbered]) -> Iterator[list[object]]:
     """Of the statement that writes it all."""
     heads = {one.change.channel: one for one in numbered}  # the last one has the channel's new rev
-    yield from _columns(
+    yield from columns_of(
         ((id, one.head.term, one.before, one.head.rev) for id, one in heads.items()), 4
     )
-    yield from _columns((_row(one.change.message) for one in numbered), 13)
+    yield from columns_of((_row(one.change.message) for one in numbered), 13)
     messages = [(one.change.message, one.rows) for one in numbered]
-    yield from _columns(
+    yield from columns_of(
         (
             (message.id, said.text, encoded(said.mentions), said.written_at)
             for message, rows in messages
@@ -176,9 +178,9 @@ def _arguments(numbered: list[_Numbered]) -> Iterator[list[object]]:
         ),
         4,
     )
-    yield from _columns(((m.id, *one) for m, rows in messages for one in rows.added), 3)
-    yield from _columns(((m.id, *one) for m, rows in messages for one in rows.removed), 3)
-    yield from _columns(
+    yield from columns_of(((m.id, *one) for m, rows in messages for one in rows.added), 3)
+    yield from columns_of(((m.id, *one) for m, rows in messages for one in rows.removed), 3)
+    yield from columns_of(
         ((user, m.channel, m.nth, m.seq) for m, rows in messages for user in rows.unmentioned), 4
     )
 
@@ -201,7 +203,7 @@ def _row(message: Message) -> tuple[object, ...]:
     )
 
 
-def _columns(rows: Iterable[tuple[object, ...]], width: int) -> Iterator[list[object]]:
+def columns_of(rows: Iterable[tuple[object, ...]], width: int) -> Iterator[list[object]]:
     """Rows as arrays, one per column; of no rows, empty ones."""
     columns: list[list[object]] = [[] for _ in range(width)]
     for row in rows:

@@ -15,7 +15,8 @@ CHANNEL_COLUMNS: Final = (
 )
 MESSAGE_COLUMNS: Final = (
     "m.id, m.channel_id, m.seq, m.nth, m.rev, m.author_id, m.body, m.created_at, m.mentions,"
-    " m.thread_id, m.files, m.edited_at, m.deleted_at, m.reactions, m.pinned_at, m.pinned_by"
+    " m.thread_id, m.files, m.edited_at, m.deleted_at, m.reactions, m.pinned_at, m.pinned_by,"
+    " m.in_channel, m.replies, m.last_reply_seq, m.last_reply_at"
 )
 MEMBER_COLUMNS: Final = "m.user_id, m.role, m.joined_at, m.rev, m.left_at, m.floor_seq"
 
@@ -44,7 +45,18 @@ def channel_of(row: Iterable[Any]) -> Channel:
 def message_of(row: Iterable[Any]) -> Message:
     """From MESSAGE_COLUMNS."""
     id, channel, seq, nth, rev, author, text, created_at, *rest = row
-    mentions, thread, files, edited_at, deleted_at, reactions, pinned_at, pinned_by = rest
+    (
+        mentions,
+        thread,
+        files,
+        edited_at,
+        deleted_at,
+        reactions,
+        pinned_at,
+        pinned_by,
+        *thread_rest,
+    ) = rest
+    in_channel, replies, last_reply_seq, last_reply_at = thread_rest
     return Message(
         id=id,
         channel=channel,
@@ -62,6 +74,10 @@ def message_of(row: Iterable[Any]) -> Message:
         reactions=_reactions.decode(reactions) if reactions else (),
         pinned_at=pinned_at,
         pinned_by=pinned_by,
+        in_channel=bool(in_channel),
+        replies=replies or 0,
+        last_reply_seq=last_reply_seq,
+        last_reply_at=last_reply_at,
     )
 
 

@@ -61,6 +61,8 @@ from streamhub.protocol.frames import (
     Since,
     SyncPage,
     SyncReset,
+    ThreadObject,
+    ThreadPage,
     Typing,
     TypingStart,
     UserObject,
@@ -76,6 +78,7 @@ from streamhub.protocol.revising import (
     ReactionAdd,
     ReactionRemove,
 )
+from streamhub.protocol.threads import ThreadFollow, ThreadList, ThreadRead
 
 _ALICE: Final = "us_01kc3v9m5zqfyw8h2n4rj6t7ab"
 _BOB: Final = "us_01kc3v9n8c1d3e5f7g9hajbkcm"
@@ -105,6 +108,13 @@ _EDITED: Final = structs.replace(
     reactions=(ReactionObject(reaction="+1", count=1, users=(_BOB,)),),
     pinned_at=_AT + 90_000,
     pinned_by=_BOB,
+)
+_THREAD: Final = ThreadObject(
+    root=structs.replace(
+        _POST, rev=48_230, replies=2, last_reply_seq=40_113, last_reply_at=_AT + 99_000
+    ),
+    following=True,
+    unread=1,
 )
 _DELETED: Final = MessageObject(
     id=_MESSAGE,
@@ -311,6 +321,26 @@ COMMAND_EXAMPLES: Final[Mapping[str, tuple[Command, Reply]]] = MappingProxyType(
             (
                 Command(name="pin.list", i=24, body=PinList(channel=_CHANNEL)),
                 MessagePage(items=(_EDITED,)),
+            ),
+            (
+                Command(name="thread.list", i=25, body=ThreadList()),
+                ThreadPage(items=(_THREAD,)),
+            ),
+            (
+                Command(
+                    name="thread.read",
+                    i=26,
+                    body=ThreadRead(channel=_CHANNEL, message=_MESSAGE, seq=40_113),
+                ),
+                _THREAD,
+            ),
+            (
+                Command(
+                    name="thread.follow",
+                    i=27,
+                    body=ThreadFollow(channel=_CHANNEL, message=_MESSAGE, following=True),
+                ),
+                _THREAD,
             ),
             (Command(name="typing.start", i=14, body=TypingStart(channel=_CHANNEL)), Done()),
             (

@@ -54,6 +54,7 @@ from streamhub.protocol.shapes import ChannelCommand as ChannelCommand
 from streamhub.protocol.shapes import Incoming as Incoming
 from streamhub.protocol.shapes import MessageCommand
 from streamhub.protocol.shapes import Outgoing as Outgoing
+from streamhub.protocol.threads import ThreadFollow, ThreadList, ThreadRead
 
 API: Final = 1
 """`hello.api`: raised by every addition."""
@@ -96,6 +97,7 @@ class MessageObject(Outgoing, frozen=True, kw_only=True):
 
     `seq` numbers the channel's messages densely; `nth` is the number of the last message up to
     this one that counts as unread. A deleted message keeps its place and loses its text.
+    `thread` is the message it replies to, whose `replies` count deleted ones, too.
     """
 
     id: MessageId
@@ -114,6 +116,10 @@ class MessageObject(Outgoing, frozen=True, kw_only=True):
     reactions: tuple[ReactionObject, ...] = ()
     pinned_at: Timestamp | None = None
     pinned_by: UserId | None = None
+    in_channel: bool = False
+    replies: Count = 0
+    last_reply_seq: Seq | None = None
+    last_reply_at: Timestamp | None = None
 
 
 class EditionObject(Outgoing, frozen=True, kw_only=True):
@@ -245,7 +251,12 @@ class MemberList(ChannelCommand, frozen=True, kw_only=True):
 
 
 class MessageSend(ChannelCommand, frozen=True, kw_only=True):
+    """A reply names the message it replies to as `thread`; it is unread in the channel only if it
+    is shown there, too (`in_channel`), or mentions somebody."""
+
     text: Text
+    thread: MessageId | None = None
+    in_channel: bool = False
 
 
 class MessageGet(MessageCommand, frozen=True, kw_only=True):
@@ -253,8 +264,10 @@ class MessageGet(MessageCommand, frozen=True, kw_only=True):
 
 
 class MessageHistory(ChannelCommand, frozen=True, kw_only=True):
-    """At most one of `before`, `after`, `around`; without one: the newest."""
+    """At most one of `before`, `after`, `around`; without one: the newest. With `thread`: of the
+    replies to that message."""
 
+    thread: MessageId | None = None
     before: Seq | None = None
     after: Count | None = None
     around: Seq | None = None
@@ -309,6 +322,22 @@ class MessagePage(Outgoing, frozen=True, kw_only=True):
     """`next_cursor` is missing on the last page."""
 
     items: tuple[MessageObject, ...]
+    next_cursor: str | None = None
+
+
+class ThreadObject(Outgoing, frozen=True, kw_only=True):
+    """A thread as the user follows it: the message it began with, and how many replies to it the
+    user has not read."""
+
+    root: MessageObject
+    following: bool
+    unread: Count
+
+
+class ThreadPage(Outgoing, frozen=True, kw_only=True):
+    """`next_cursor` is missing on the last page."""
+
+    items: tuple[ThreadObject, ...]
     next_cursor: str | None = None
 
 
@@ -611,6 +640,13 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
         "pin.list": CommandSpec(
             PinList, MessagePage, "The pinned messages, the last one pinned first, by pages."
         ),
+        "thread.list": CommandSpec(
+            ThreadList, ThreadPage, "The threads you follow: those you began or replied to."
+        ),
+        "thread.read": CommandSpec(
+            ThreadRead, ThreadObject, "Replies up to `seq` are read. Never goes back."
+        ),
+        "thread.follow": CommandSpec(ThreadFollow, ThreadObject, "Follow a thread, or no longer."),
         "typing.start": CommandSpec(
             TypingStart, Done, "You are typing; at most one per 3 s and channel."
         ),

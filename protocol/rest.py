@@ -68,6 +68,9 @@ CHAT: Final = (
     _chat("DELETE", f"{_MESSAGE}/reactions/{{reaction}}", "reaction.remove"),
     _chat("PUT", f"{_MESSAGE}/pin", "pin.add"),
     _chat("DELETE", f"{_MESSAGE}/pin", "pin.remove"),
+    _chat("POST", f"{_MESSAGE}/thread/read", "thread.read"),
+    _chat("PUT", f"{_MESSAGE}/thread", "thread.follow"),
+    _chat("GET", "/v1/threads", "thread.list"),
     _chat("GET", f"{_CHANNEL}/pins", "pin.list"),
     _chat("POST", f"{_CHANNEL}/typing", "typing.start"),
 )

@@ -32,11 +32,12 @@ from streamhub.domain.messages import (
 from streamhub.domain.people import People
 from streamhub.domain.replies import ReplyStore
 from streamhub.domain.sync import fitting, reset_to, trimmed
-from streamhub.protocol import frames, revising
+from streamhub.protocol import frames, revising, threads
 from streamhub.protocol.codec import body_digest
 from streamhub.transport import wire
 from streamhub.transport.asking import Asking
 from streamhub.transport.commands_revising import RevisingCommands
+from streamhub.transport.commands_threads import ThreadCommands
 from streamhub.transport.pipeline import Pipelines, Turn
 from streamhub.transport.requests import Outcome, Request, found
 
@@ -75,7 +76,8 @@ class Commands:
         self._replies = replies
         self._now_ms = now_ms
         self._random_bytes = random_bytes
-        self._revising = RevisingCommands(store, people, edit_within_ms=edit_within_ms)
+        changing = RevisingCommands(store, people, edit_within_ms=edit_within_ms)
+        self._others = {**changing.handlers, **ThreadCommands(store).handlers}
 
     def begin(self, standing: Standing, body: frames.Incoming, key: str | None) -> Outcome:
         """What must be done for a command. Awaiting may raise StreamHubError.
@@ -90,7 +92,7 @@ class Commands:
     def _begun(self, standing: Standing, body: frames.Incoming, key: str | None) -> Outcome:
         if handler := self._handlers.get(type(body)):
             return handler(self, standing.user, body, key or self._fresh_key())
-        return self._revising.handlers[type(body)](standing, body)
+        return self._others[type(body)](standing, body)
 
     async def perform(
         self, standing: Standing, body: frames.Incoming, key: str | None = None
@@ -250,14 +252,19 @@ class Commands:
     async def _history(
         self, user: UserId, body: frames.MessageHistory, key: str
     ) -> frames.Outgoing:
-        page = await self._store.history(
+        channel, anchors = (
             ChannelId(body.channel),
-            user,
-            before=body.before,
-            after=body.after,
-            around=body.around,
-            limit=body.limit,
+            {
+                "before": body.before,
+                "after": body.after,
+                "around": body.around,
+            },
         )
+        if body.thread is None:
+            page = await self._store.history(channel, user, **anchors, limit=body.limit)
+        else:
+            root = MessageId(body.thread)
+            page = await self._store.replies(channel, root, user, **anchors, limit=body.limit)
         asked: History = found(page, "channel")
         fits = fitting(asked, HISTORY_BYTES, after=body.after, around=body.around)
         return wire.history(fits)
@@ -312,6 +319,8 @@ _REMEMBERED: Final[Mapping[type[frames.Incoming], type[frames.Outgoing]]] = {
         revising.ReactionRemove,
         revising.PinAdd,
         revising.PinRemove,
+        threads.ThreadRead,
+        threads.ThreadFollow,
     )
 }
 """Commands that change something and whose rows keep no key: the first reply is kept for them."""
@@ -320,7 +329,16 @@ _REMEMBERED: Final[Mapping[type[frames.Incoming], type[frames.Outgoing]]] = {
 def _post(
     user: UserId, body: frames.MessageSend, key: str, mentions: tuple[Mention, ...]
 ) -> Request:
-    post = Post(author=user, key=key, digest=body_digest(body), text=body.text, mentions=mentions)
+    post = Post(
+        author=user,
+        key=key,
+        digest=body_digest(body),
+        text=body.text,
+        mentions=mentions,
+        thread=MessageId(body.thread) if body.thread else None,
+        counts=not body.thread or body.in_channel or bool(mentions),
+        in_channel=body.in_channel and body.thread is not None,
+    )
     return Request(channel_actor(ChannelId(body.channel)), post, wire.receipt)
 
 

@@ -1,7 +1,7 @@
 """The commands that change a message that is there, and those that read what was changed."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 from streamhub.domain.access import Standing, moderates_everywhere
 from streamhub.domain.channels import ChannelStore, Delete, Edit, Mention, Operation, Pin, React
@@ -14,9 +14,7 @@ from streamhub.domain.people import People
 from streamhub.protocol import frames, revising
 from streamhub.protocol.shapes import Incoming, MessageCommand, Outgoing
 from streamhub.transport import wire
-from streamhub.transport.requests import Outcome, Request, found
-
-Handler = Callable[[Standing, Any], Outcome]
+from streamhub.transport.requests import Handler, Outcome, Request, found
 
 
 class RevisingCommands:

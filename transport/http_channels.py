@@ -20,6 +20,9 @@ PUT    /v1/channels/{channel}/messages/{message}/reactions/{reaction}  reaction.
 DELETE /v1/channels/{channel}/messages/{message}/reactions/{reaction}  reaction.remove
 PUT    /v1/channels/{channel}/messages/{message}/pin        pin.add
 DELETE /v1/channels/{channel}/messages/{message}/pin        pin.remove
+POST   /v1/channels/{channel}/messages/{message}/thread/read  thread.read
+PUT    /v1/channels/{channel}/messages/{message}/thread       thread.follow
+GET    /v1/threads                        thread.list
 GET    /v1/channels/{channel}/pins        pin.list
 POST   /v1/channels/{channel}/typing      typing.start
 """
@@ -31,7 +34,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from streamhub.domain.errors import Refused
-from streamhub.protocol import frames, revising
+from streamhub.protocol import frames, revising, threads
 from streamhub.protocol.scalars import KEY_PATTERN
 from streamhub.transport.bodies import as_command, json_response, read_command
 from streamhub.transport.commands import NAMES, Commands
@@ -61,6 +64,9 @@ _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_DELETE, f"{_MESSAGE}/reactions/{{reaction}}", revising.ReactionRemove, 200),
     (hdrs.METH_PUT, f"{_MESSAGE}/pin", revising.PinAdd, 200),
     (hdrs.METH_DELETE, f"{_MESSAGE}/pin", revising.PinRemove, 200),
+    (hdrs.METH_POST, f"{_MESSAGE}/thread/read", threads.ThreadRead, 200),
+    (hdrs.METH_PUT, f"{_MESSAGE}/thread", threads.ThreadFollow, 200),
+    (hdrs.METH_GET, "/v1/threads", threads.ThreadList, 200),
     (hdrs.METH_GET, "/v1/channels/{channel}/pins", revising.PinList, 200),
     (hdrs.METH_POST, "/v1/channels/{channel}/typing", frames.TypingStart, 200),
 )

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
+from streamhub.domain.access import Standing
 from streamhub.domain.errors import Refused
 from streamhub.domain.messages import ActorId, Message
 from streamhub.protocol.shapes import Outgoing
@@ -16,6 +17,7 @@ class Request(NamedTuple):
     reply: Callable[[Any], Outgoing]
 
 
+Handler = Callable[[Standing, Any], "Outcome"]
 Outcome = Request | Awaitable[Outgoing | Request]
 
 

@@ -27,6 +27,16 @@ def message_object(message: channels.Message) -> frames.MessageObject:
         ),
         pinned_at=message.pinned_at,
         pinned_by=message.pinned_by,
+        in_channel=message.in_channel,
+        replies=message.replies,
+        last_reply_seq=message.last_reply_seq,
+        last_reply_at=message.last_reply_at,
+    )
+
+
+def thread_object(thread: channels.Thread) -> frames.ThreadObject:
+    return frames.ThreadObject(
+        root=message_object(thread.root), following=thread.following, unread=thread.unread
     )
 
 

@@ -16,19 +16,22 @@ from streamhub.domain.channels import (
     Overview,
     Page,
     ReadMarker,
+    Thread,
     newer_owner,
 )
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import ChannelId, MessageId, UserId
-from streamhub.persistence.memory.tables import ChannelRows, MemberRow, RowLock, Tables
+from streamhub.persistence.memory.tables import ChannelRows, FollowerRow, MemberRow, RowLock, Tables
 from streamhub.persistence.paging import (
     after_channel,
     after_member,
     before_pin,
+    before_thread,
     channel_cursor,
     member_cursor,
     page_of,
     pin_cursor,
+    thread_cursor,
     window,
 )
 
@@ -150,6 +153,64 @@ class InMemoryChannelStore:
         rows, floor = found[0], found[1].member.floor_seq
         seen = [message for message in rows.messages if message.seq > floor]
         return page_of(seen, *window(before, after, around, limit), rev=rows.head.rev)
+
+    async def replies(
+        self,
+        channel: ChannelId,
+        root: MessageId,
+        user: UserId,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        around: int | None = None,
+        limit: int = 50,
+    ) -> History | None:
+        found = self._as_member(channel, user)
+        if found is None:
+            return None
+        rows, floor = found[0], found[1].member.floor_seq
+        seen = [one for one in rows.messages if one.thread == root and one.seq > floor]
+        return page_of(seen, *window(before, after, around, limit), rev=rows.head.rev)
+
+    async def threads(self, user: UserId, cursor: str | None, limit: int) -> Page[Thread]:
+        below = before_thread(cursor)
+        followed = [
+            self._thread(rows, user, id)
+            for rows, row in self._channels_of(user)
+            for (who, id), one in rows.followers.items()
+            if who == user and one.following and id < below
+            if rows.seqs[id] > row.member.floor_seq
+        ]
+        followed.sort(key=lambda one: one.root.id, reverse=True)
+        items = tuple(followed[:limit])
+        return Page(items=items, next_cursor=thread_cursor(items, more=len(followed) > limit))
+
+    async def mark_thread(
+        self,
+        user: UserId,
+        root: MessageId,
+        *,
+        seq: int | None = None,
+        following: bool | None = None,
+    ) -> Thread | None:
+        message = await self.message(root, user)
+        if message is None or message.thread is not None:
+            return None
+        rows = self._tables.channels[message.channel]
+        one = rows.followers.setdefault((user, root), FollowerRow(following=False, read_number=0))
+        if following is not None:
+            one.following = following
+        read = sum(1 for m in rows.messages if m.thread == root and m.seq <= (seq or 0))
+        one.read_number = max(one.read_number, read)
+        return self._thread(rows, user, root)
+
+    def _thread(self, rows: ChannelRows, user: UserId, root: MessageId) -> Thread:
+        one = rows.followers[user, root]
+        return Thread(
+            root=rows.messages[rows.seqs[root] - 1],
+            following=one.following,
+            read_replies=one.read_number,
+        )
 
     async def message(self, message: MessageId, user: UserId) -> Message | None:
         channel = self._tables.messages.get(message)

@@ -7,7 +7,6 @@ from msgspec.structs import replace
 from streamhub.domain.channels import (
     Committed,
     Draft,
-    Edit,
     Head,
     Hint,
     JoinDraft,
@@ -19,24 +18,22 @@ from streamhub.domain.channels import (
     MessageCreated,
     MessageDraft,
     NotStored,
-    Operation,
     Outcome,
-    React,
     Repeated,
     RevisionDraft,
 )
 from streamhub.domain.ids import UserId
+from streamhub.persistence.memory import threads
 from streamhub.persistence.memory.revisions import revise
-from streamhub.persistence.memory.tables import ChannelRows, MemberRow, Tables
+from streamhub.persistence.memory.tables import REFUSED, ChannelRows, MemberRow, Tables, storable
 
 _STALE: Final = NotStored(reason="stale")
-_REFUSED: Final = NotStored(reason="refused", detail="PostgreSQL does not store this text")
 
 
 def commit(tables: Tables, draft: Draft) -> Outcome:
     """Store `draft` or say why not, as PostgreSQL would."""
     if not _storable(draft):
-        return _REFUSED
+        return REFUSED
     rows = tables.channels.get(draft.channel)
     if rows is None:
         return _STALE
@@ -45,7 +42,9 @@ def commit(tables: Tables, draft: Draft) -> Outcome:
             return Repeated(message=rows.messages[first[0] - 1], digest=first[1])
         if rows.head.term != draft.term:
             return _STALE
-        return _REFUSED if draft.id in tables.messages else _append(tables, rows, draft)
+        if declined := threads.declined(rows, draft):
+            return declined
+        return REFUSED if draft.id in tables.messages else _append(tables, rows, draft)
     if rows.head.term != draft.term:
         return _STALE
     if isinstance(draft, RevisionDraft):
@@ -74,6 +73,7 @@ def _append(tables: Tables, rows: ChannelRows, draft: MessageDraft) -> Committed
         mentions=draft.mentions,
         thread=draft.thread,
         files=draft.files,
+        in_channel=draft.in_channel,
     )
     rows.head = head
     rows.messages.append(message)
@@ -86,7 +86,8 @@ def _append(tables: Tables, rows: ChannelRows, draft: MessageDraft) -> Committed
             rows.mentions.setdefault(user, []).append(head.nth)
             hints.append(tables.add_hint(user, "mentioned", draft.channel))
     change = MessageCreated(channel=draft.channel, rev=head.rev, message=message, key=draft.key)
-    return Committed(change=change, head=head, hints=tuple(hints))
+    also = threads.replied(rows, message)
+    return Committed(change=change, head=rows.head, hints=tuple(hints), also=also)
 
 
 def _join(tables: Tables, rows: ChannelRows, draft: JoinDraft) -> Committed:
@@ -130,22 +131,7 @@ def _raised(head: Head, changed: bool) -> Head:
 def _storable(draft: Draft) -> bool:
     if isinstance(draft, MessageDraft):
         texts = [draft.text, draft.key, draft.id, draft.author]
-        texts += [mention.user for mention in draft.mentions]
-    elif isinstance(draft, RevisionDraft):
-        texts = [draft.message, draft.by, *_texts_of(draft.operation)]
-    else:
-        texts = list(draft.users)
-    try:
-        return b"\0" not in "".join(texts).encode()
-    except UnicodeEncodeError:  # a lone surrogate
-        return False
-
-
-def _texts_of(operation: Operation) -> list[str]:
-    match operation:
-        case Edit(text=text, mentions=mentions):
-            return [text, *(mention.user for mention in mentions)]
-        case React(kind=kind):
-            return [kind]
-        case _:
-            return []
+        return storable(*texts, *(mention.user for mention in draft.mentions))
+    if isinstance(draft, RevisionDraft):
+        return True  # it is read what it is about, before anything is written
+    return storable(*draft.users)

@@ -2,11 +2,11 @@
 
 from msgspec.structs import replace
 
-from streamhub.domain.channels import Committed, Outcome, React, RevisionDraft, Unchanged
+from streamhub.domain.channels import Committed, Edit, Outcome, React, RevisionDraft, Unchanged
 from streamhub.domain.ids import UserId
 from streamhub.domain.reactions import Tally
 from streamhub.domain.revisions import NO_MESSAGE, Revision
-from streamhub.persistence.memory.tables import ChannelRows, Tables
+from streamhub.persistence.memory.tables import REFUSED, ChannelRows, Tables, storable
 
 
 def revise(tables: Tables, rows: ChannelRows, draft: RevisionDraft) -> Outcome:
@@ -14,12 +14,17 @@ def revise(tables: Tables, rows: ChannelRows, draft: RevisionDraft) -> Outcome:
     seq = rows.seqs.get(draft.message)
     if seq is None:
         return NO_MESSAGE
+    operation = draft.operation
+    if isinstance(operation, React) and not storable(operation.kind):
+        return REFUSED
     message = rows.messages[seq - 1]
     revision = Revision(message, _tallies(rows, draft))
     if declined := revision.take(draft):
         return declined
     if not revision.changed:
         return Unchanged(message=message)
+    if isinstance(operation, Edit) and not storable(operation.text):
+        return REFUSED
     rows.head = replace(rows.head, rev=rows.head.rev + 1)
     change = revision.change(rows.head.rev)
     rows.messages[seq - 1] = change.message

@@ -4,11 +4,22 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Final
 
 import msgspec
 
-from streamhub.domain.channels import Channel, Edition, Head, Hint, Member, Message
+from streamhub.domain.channels import Channel, Edition, Head, Hint, Member, Message, NotStored
 from streamhub.domain.ids import ChannelId, MessageId, UserId
+
+REFUSED: Final = NotStored(reason="refused", detail="PostgreSQL does not store this text")
+
+
+def storable(*texts: str) -> bool:
+    """Whether PostgreSQL takes these texts."""
+    try:
+        return b"\0" not in "".join(texts).encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
 
 
 class RowLock:
@@ -62,6 +73,13 @@ class MemberRow(msgspec.Struct):
     read_nth: int
 
 
+class FollowerRow(msgspec.Struct):
+    """A row of thread_followers."""
+
+    following: bool
+    read_number: int
+
+
 class ChannelRows(msgspec.Struct, kw_only=True):
     """A channel and what belongs to it. `messages[seq - 1]` is the message of that seq; `keys`
     says which seq used a key first, with which digest.
@@ -78,6 +96,7 @@ class ChannelRows(msgspec.Struct, kw_only=True):
     messages: list[Message] = []
     seqs: dict[MessageId, int] = {}
     keys: dict[tuple[UserId, str], tuple[int, bytes]] = {}
+    followers: dict[tuple[UserId, MessageId], FollowerRow] = {}
     editions: dict[MessageId, list[Edition]] = {}
     reactions: dict[MessageId, dict[str, dict[UserId, int]]] = {}
     members: dict[UserId, MemberRow] = {}

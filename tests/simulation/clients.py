@@ -25,7 +25,7 @@ from streamhub.domain.channels import (
     Skipped,
 )
 from streamhub.domain.errors import StreamHubError
-from streamhub.domain.ids import ChannelId, UserId
+from streamhub.domain.ids import ChannelId, MessageId, UserId
 from streamhub.domain.messages import (
     ActorId,
     Answer,
@@ -206,7 +206,12 @@ class Client:
 
     # -- what it asks ---------------------------------------------------------------------------
 
-    def post(self, channel: ChannelId, mentions: Sequence[UserId] = ()) -> Sent:
+    def post(
+        self,
+        channel: ChannelId,
+        mentions: Sequence[UserId] = (),
+        thread: MessageId | None = None,
+    ) -> Sent:
         """Begin to send a message, until it is answered for good."""
         key = f"{self.user}-{len(self.sent)}"
         sent = Sent(channel, self.user, key, asyncio.get_running_loop().time())
@@ -217,6 +222,7 @@ class Client:
             digest=sha256(key.encode()).digest(),
             text=key,
             mentions=tuple(Mention(user=user, offset=0, length=1) for user in mentions),
+            thread=thread,
         )
 
         async def send() -> None:

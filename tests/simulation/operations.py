@@ -90,7 +90,10 @@ class Operations:
         if any(one.channel == channel and not one.ended for one in client.sent):
             return
         mentions = self._random.sample(self._users, 1) if self._random.random() < 0.2 else ()
-        client.post(channel, mentions)
+        copy = client.copies.get(channel)
+        known = list(copy.messages.values()) if copy is not None else []
+        replies = known and self._random.random() < 0.2
+        client.post(channel, mentions, self._random.choice(known).id if replies else None)
 
     def _burst(self) -> None:
         client = self._client()

@@ -36,10 +36,13 @@ def said_first(message: Message) -> str:
     return message.text.partition("|")[0]
 
 
-def reactions_wrong(tables: Tables) -> Iterator[str]:
-    """What a message shows of its reactions equals a recount of their rows."""
+def shown_wrong(tables: Tables) -> Iterator[str]:
+    """What a message shows of its reactions and replies equals a recount of their rows."""
     for channel, rows in tables.channels.items():
+        threads = Counter(message.thread for message in rows.messages)
         for message in rows.messages:
+            if threads[message.id] != message.replies:
+                yield f"seq {message.seq} of {channel} shows {message.replies} replies"
             given = rows.reactions.get(message.id, {})
             counted = {kind: len(users) for kind, users in given.items() if users}
             shown = {one.kind: one.count for one in message.reactions}

@@ -177,7 +177,7 @@ def _judged(
     yield from cluster.violations
     yield from _unfinished(cluster)
     yield from oracle.stored_wrong(tables)
-    yield from oracle.reactions_wrong(tables)
+    yield from oracle.shown_wrong(tables)
     for client in cluster.clients:
         yield from oracle.acknowledged_wrong(tables, client.sent)
         yield from oracle.order_wrong(client.sent, calm=calm)

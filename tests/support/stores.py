@@ -128,6 +128,8 @@ def message(
     key: str | None = None,
     mentions: tuple[UserId, ...] = (),
     counts: bool = True,
+    thread: MessageId | None = None,
+    floor_seq: int = 0,
 ) -> MessageDraft:
     return MessageDraft(
         channel=channel.channel.id,
@@ -140,6 +142,8 @@ def message(
         created_at=NOW,
         mentions=tuple(Mention(user=user, offset=0, length=1) for user in mentions),
         counts=counts,
+        thread=thread,
+        floor_seq=floor_seq,
     )
 
 

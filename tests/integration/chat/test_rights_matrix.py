@@ -218,6 +218,8 @@ async def things(cluster: ChatCluster) -> Things:
 BODIES: Mapping[str, Mapping[str, object]] = {
     "message.send": {"text": "intruder"},
     "message.edit": {"text": "intruder"},
+    "thread.read": {"seq": 1},
+    "thread.follow": {"following": True},
     "channel.read": {"seq": 1},
     "member.add": {"users": []},
     "token.create": {"name": "x", "scopes": ["chat:read"]},
