@@ -66,6 +66,7 @@ class Commands(RevisingCommands, ThreadCommands):
         *,
         thread: str | None = None,
         in_channel: bool = False,
+        silent: bool = False,
         key: str | None = None,
         within_s: float = WITHIN_S,
     ) -> Receipt:
@@ -75,7 +76,9 @@ class Commands(RevisingCommands, ThreadCommands):
         After Unacknowledged, give its `key` to try further without posting twice.
         """
         key = key or new_key()
-        body = MessageSend(channel=channel, text=text, thread=thread, in_channel=in_channel)
+        body = MessageSend(
+            channel=channel, text=text, thread=thread, in_channel=in_channel, silent=silent
+        )
         receipt: Receipt = await self.call("message.send", body, key=key, within_s=within_s)
         return receipt
 

@@ -114,7 +114,8 @@ class Edition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class MessageDraft(msgspec.Struct, frozen=True, kw_only=True):
     """A message to append. `key` is unique per author and channel for ever; `digest` is the
     SHA-256 of the validated body, so a repeat with another body is found out. A reply (`thread`)
-    changes the message it replies to as well; its author sees what is above `floor_seq`."""
+    changes the message it replies to as well; its author sees what is above `floor_seq`. What does
+    not count is unread for nobody, and those it mentions are not told."""
 
     channel: ChannelId
     term: int

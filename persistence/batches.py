@@ -43,7 +43,7 @@ async def append_messages(
     named = [
         (number, user)
         for number, draft in enumerate(drafts, 1)
-        if draft.mentions
+        if draft.mentions and draft.counts
         for user in sorted({mention.user for mention in draft.mentions} - {draft.author})
     ]
     rows = await connection.fetch(

@@ -110,6 +110,7 @@ class _Batch:
         named = (
             (reply.message.id, user)
             for reply in self.replies
+            if reply.draft.counts
             for user in sorted({m.user for m in reply.draft.mentions} - {reply.draft.author})
         )
         yield from columns_of(named, 2)

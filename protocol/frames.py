@@ -252,11 +252,13 @@ class MemberList(ChannelCommand, frozen=True, kw_only=True):
 
 class MessageSend(ChannelCommand, frozen=True, kw_only=True):
     """A reply names the message it replies to as `thread`; it is unread in the channel only if it
-    is shown there, too (`in_channel`), or mentions somebody."""
+    is shown there, too (`in_channel`), or mentions somebody. What is `silent` is unread for nobody,
+    and those it mentions are not told."""
 
     text: Text
     thread: MessageId | None = None
     in_channel: bool = False
+    silent: bool = False
 
 
 class MessageGet(MessageCommand, frozen=True, kw_only=True):

@@ -336,7 +336,7 @@ def _post(
         text=body.text,
         mentions=mentions,
         thread=MessageId(body.thread) if body.thread else None,
-        counts=not body.thread or body.in_channel or bool(mentions),
+        counts=not body.silent and (not body.thread or body.in_channel or bool(mentions)),
         in_channel=body.in_channel and body.thread is not None,
     )
     return Request(channel_actor(ChannelId(body.channel)), post, wire.receipt)

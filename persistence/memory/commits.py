@@ -81,7 +81,8 @@ def _append(tables: Tables, rows: ChannelRows, draft: MessageDraft) -> Committed
     rows.keys[draft.author, draft.key] = (head.seq, draft.digest)
     tables.messages[draft.id] = draft.channel
     hints: list[Hint] = []
-    for user in sorted({mention.user for mention in draft.mentions} - {draft.author}):
+    told = draft.mentions if draft.counts else ()
+    for user in sorted({mention.user for mention in told} - {draft.author}):
         if rows.present(user):
             rows.mentions.setdefault(user, []).append(head.nth)
             hints.append(tables.add_hint(user, "mentioned", draft.channel))

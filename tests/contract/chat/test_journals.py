@@ -226,6 +226,20 @@ async def test_mentions_hint_members_but_neither_authors_nor_strangers(chat: Cha
     assert overview.mentions == 2
 
 
+async def test_what_does_not_count_mentions_nobody(chat: ChatStores) -> None:
+    alice, bob = chat.user(), chat.user()
+    channel = await chat.channel(alice, bob)
+    (root,) = await chat.post(channel, alice, "root")
+    for thread in (None, root.id):
+        draft = message(channel, alice, mentions=(bob,), counts=False, thread=thread)
+        silent = committed(await chat.store(draft))
+        assert silent.hints == ()
+        assert created(silent).mentions == draft.mentions, "it is shown all the same"
+    overview = await chat.channels.overview(channel.channel.id, bob)
+    assert overview is not None
+    assert (overview.mentions, overview.nth) == (0, 1)
+
+
 async def test_a_batch_over_many_channels_numbers_each_by_itself(chat: ChatStores) -> None:
     alice = chat.user()
     channels = [await chat.channel(alice) for _ in range(10)]

@@ -85,3 +85,17 @@ async def test_rest_does_the_same(cluster: ChatCluster) -> None:
     assert (status, problem["code"], problem["field"]) == (400, "bad_request", "thread")
     status, problem = await bob.rest("PUT", f"{path}/{reply['id']}/thread", {"following": True})
     assert (status, problem["code"]) == (404, "not_found")
+
+
+async def test_a_silent_message_is_unread_for_nobody(cluster: ChatCluster) -> None:
+    ann, bob = await cluster.user(), await cluster.user()
+    _, made = await ann.rest("POST", "/v1/channels", {"name": "a", "visibility": "public"})
+    await bob.rest("POST", f"/v1/channels/{made['id']}/join")
+    path = f"/v1/channels/{made['id']}/messages"
+    sent = {"text": f"@{bob.handle}", "silent": True}
+    status, receipt = await ann.rest("POST", path, sent)
+    assert (status, receipt["seq"], receipt["nth"]) == (201, 1, 0)
+    his = await bob.connect()
+    (overview,) = his.ready.channels
+    assert (overview.last_seq, overview.unread, overview.mentions) == (1, 0, 0)
+    await his.close()
