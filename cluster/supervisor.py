@@ -147,7 +147,11 @@ class Supervisor:
         self._watch.ping()
 
     async def publish(self) -> None:
-        """Bring the view in line with the roster. Raises TryAgain when PostgreSQL is away."""
+        """Bring the view in line with the roster, also with what another supervisor published: it
+        may be gone. Raises TryAgain when PostgreSQL is away."""
+        theirs = await self._views.view()
+        if theirs.version != self._view.version:
+            self._take_over(theirs)
         while (hosts := self._roster.entries) != self._view.hosts:
             published = await self._views.publish(hosts, expected_version=self._view.version)
             if published is None:

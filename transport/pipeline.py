@@ -8,16 +8,23 @@ one. What is to be asked again holds back those behind it.
        ^------------- "ask again", after a pause ------|
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import structs
 
 from streamhub.domain.messages import ActorId, Answer, Message, Post, Problem
 from streamhub.transport.question import Asked, Question
 
-_BEHIND = Problem(code="unavailable", detail="a message sent before this one failed", again=True)
+_SHUT_S: Final = 1.0
+_BEHIND: Final = Problem(
+    code="unavailable",
+    detail="a message sent before this one failed",
+    retry_after_ms=1000,
+    again=True,
+)
 
 
 class Pipelines:
@@ -30,7 +37,7 @@ class Pipelines:
         self._busy: dict[str, Pipeline] = {}
 
     def take_turn(self, channel: str) -> "Turn":
-        for idle in [name for name, pipeline in self._busy.items() if not pipeline.turns]:
+        for idle in [name for name, pipeline in self._busy.items() if pipeline.idle]:
             del self._busy[idle]
         pipeline = self._busy.get(channel)
         if pipeline is None:
@@ -39,14 +46,27 @@ class Pipelines:
 
 
 class Pipeline:
-    """A post that is given up takes those with it that wait behind it: they would overtake it when
-    its client sends it again."""
+    """A post that is given up takes those with it that wait behind it, and what its client sends
+    before it can know: they would overtake it when it is sent again."""
 
-    __slots__ = ("actors", "turns")
+    __slots__ = ("_shut_until", "actors", "turns")
 
     def __init__(self, actors: Asked) -> None:
         self.actors = actors
         self.turns: deque[Turn] = deque()
+        self._shut_until = 0.0
+
+    @property
+    def is_shut(self) -> bool:
+        return asyncio.get_running_loop().time() < self._shut_until
+
+    @property
+    def idle(self) -> bool:
+        return not self.turns and not self.is_shut
+
+    def shut(self) -> None:
+        """Take nothing for as long as the news of a failure may be on its way."""
+        self._shut_until = asyncio.get_running_loop().time() + _SHUT_S
 
     def take_turn(self) -> "Turn":
         """A place behind all that are there; to be given its post, or to be left."""
@@ -79,7 +99,8 @@ class Turn(Question):
 
     def give(self, to: ActorId, post: Message, done: Callable[[Answer], None]) -> None:
         """What is to be asked here, and who gets the answer."""
-        if self.state == "gone":
+        if self._pipeline.is_shut:
+            self.leave()
             done(_BEHIND)
             return
         super().__init__(self._pipeline.actors, to, post, done)
@@ -123,10 +144,9 @@ class Turn(Question):
         self._pipeline.go_on()
 
     def _give_up(self, problem: Problem) -> None:
+        self._pipeline.shut()
         for turn in self._pipeline.behind(self):
-            if turn.state == "open":
-                turn._go()
-            elif turn.state != "asked":
+            if turn.state in ("waiting", "paused"):
                 turn._go()
                 turn._done(turn._doubt or _BEHIND)
         self._settle(problem)

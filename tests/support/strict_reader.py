@@ -17,6 +17,7 @@ class StrictReader:
         self.channel = channel
         self.held = held
         self.messages: list[frames.MessageObject] = []
+        self._places: dict[str, int] = {}
         self.members: dict[str, frames.MemberObject] = {}
         self.info: frames.ChannelObject | None = None
         self.kinds: set[str] = set()
@@ -93,6 +94,12 @@ class StrictReader:
         members: tuple[frames.MemberObject, ...],
         info: frames.ChannelObject | None,
     ) -> None:
-        self.messages += messages
+        for message in messages:
+            place = self._places.setdefault(message.id, len(self.messages))
+            if place == len(self.messages):
+                self.messages.append(message)
+            else:
+                assert message.rev > self.messages[place].rev, "nothing comes twice"
+                self.messages[place] = message
         self.members.update((member.user, member) for member in members)
         self.info = info or self.info

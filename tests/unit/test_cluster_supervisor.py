@@ -6,6 +6,7 @@ import pytest
 from support.houses import AwayableStore, House, ScriptedFleet, at_work, settle
 from support.polling import until
 
+from streamhub.domain.cluster import HostEntry
 from streamhub.domain.ids import HostId
 
 
@@ -155,3 +156,12 @@ async def test_it_runs_by_itself_even_if_the_database_comes_late(away_first: boo
     await until(complete)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_a_supervisor_published_that_is_gone_is_watched_too(house: House) -> None:
+    before = await house.store.view()
+    dead = HostEntry(id=HostId("ho_dead"), node=before.hosts[0].node, address="127.0.0.1:1", pid=1)
+    published = await house.store.publish((*before.hosts, dead), expected_version=before.version)
+    assert published is not None
+    await house.seconds(3)
+    assert await house.ids() == [entry.id for entry in before.hosts]

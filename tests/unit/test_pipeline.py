@@ -18,7 +18,7 @@ from streamhub.domain.messages import (
     Receipt,
     channel_actor,
 )
-from streamhub.transport import question
+from streamhub.transport import pipeline, question
 from streamhub.transport.pipeline import Pipelines, Turn
 
 CHANNEL = ChannelId("ch_general")
@@ -151,8 +151,14 @@ async def test_who_is_given_up_takes_those_behind_with_it(
     assert codes == {"a": "moved", "c": "unknown", "d": "unavailable"}
     client.actors.away = False
     client.actors.answer("b", receipt(2))  # it was on its way: then "a" was taken too
-    client.post("e")
-    assert client.actors.asked[-1] == ("e", None)
+    client.post("e")  # its client may not know yet
+    assert client.answers[-1][0] == "e"
+    assert len(client.actors.asked) == 3
+    monkeypatch.setattr(pipeline, "_SHUT_S", 0.0)
+    client.post("f")
+    await until(lambda: not client.pipelines._busy[CHANNEL].is_shut)
+    client.post("g")
+    assert client.actors.asked[3:] == [("g", None)]
 
 
 async def test_an_answer_that_comes_at_once_keeps_the_order_too(client: Client) -> None:

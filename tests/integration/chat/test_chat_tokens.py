@@ -137,6 +137,7 @@ async def test_a_session_that_signed_out_comes_back_nowhere(cluster: ChatCluster
     async with cluster.http.post(url, json={"refresh_token": ann.refresh_token}) as answer:
         assert answer.status == 204
     await cluster.add()  # one that was not there when it happened
+    await cluster.publish()
     for host in range(3):
         assert await _knock(cluster, ann.token, host=host) == CloseCode.TOKEN_INVALID
         assert await _knock(cluster, bob.token, host=host) is None
