@@ -143,6 +143,12 @@ class StreamHubClient(Commands):
         await self._until_held(channel)
         return joined
 
+    async def open_direct(self, *users: str) -> ChannelObject:
+        """The conversation of oneself and these users; its events come from now on."""
+        opened = await super().open_direct(*users)
+        await self._until_held(opened.id)
+        return opened
+
     async def read(self, channel: str, seq: int) -> ReadState:
         """Everything up to `seq` is read."""
         state: ReadState = await self.call("channel.read", ChannelRead(channel=channel, seq=seq))

@@ -14,6 +14,7 @@ from streamhub.protocol.frames import (
     ChannelList,
     ChannelObject,
     ChannelPage,
+    DirectOpen,
     History,
     MemberAdd,
     MemberList,
@@ -36,6 +37,7 @@ HARMLESS: Final = frozenset(
         "channel.join",
         "channel.sync",
         "channel.read",
+        "direct.open",
         "member.list",
         "message.get",
         "message.history",
@@ -129,6 +131,11 @@ class Commands(RevisingCommands, ThreadCommands):
 
     async def leave_channel(self, channel: str) -> None:
         await self.call("channel.leave", ChannelLeave(channel=channel))
+
+    async def open_direct(self, *users: str) -> ChannelObject:
+        """The conversation of oneself and these users; the same people have the same one."""
+        opened: ChannelObject = await self.call("direct.open", DirectOpen(users=users))
+        return opened
 
     async def add_members(self, channel: str, users: tuple[str, ...]) -> Members:
         body = MemberAdd(channel=channel, users=users)

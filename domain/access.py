@@ -61,6 +61,7 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "channel.list": _READ,
         "channel.read": _READ,  # one's own marker: reading is what a suspended account may do
         "channel.sync": _READ,
+        "direct.open": _WRITE,
         "focus": _READ,
         "member.add": _WRITE,
         "member.list": _READ,

@@ -35,7 +35,11 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A channel's properties; `rev` is that of their last change, `created_at` in ms."""
+    """A channel's properties; `rev` is that of their last change, `created_at` in ms.
+
+    `users` are the people of a direct conversation, in the order of their ids; who is in a channel
+    is said by its members alone.
+    """
 
     id: ChannelId
     kind: Kind
@@ -46,6 +50,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     topic: str | None = None
     archived_at: int | None = None
     rev: int = 0
+    users: tuple[UserId, ...] = ()
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -357,6 +362,7 @@ class Overview(msgspec.Struct, frozen=True, gc=False):
     read_nth: int
     mentions: int
     floor_seq: int = 0
+    users: tuple[UserId, ...] = ()
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
@@ -437,6 +443,15 @@ class ChannelStore(Protocol):
         The same creator and key give the first channel again; raises Refused("key_reused") when
         the digest differs.
         """
+        ...
+
+    async def open_direct(self, channel: Channel) -> Channel:
+        """Create the conversation of `channel.users` with all of them as members (rev 1) and a
+        hint for each; if they have one, that one."""
+        ...
+
+    async def direct(self, users: Sequence[UserId]) -> Channel | None:
+        """The conversation of just these people, who come in the order of their ids."""
         ...
 
     async def take_over(self, channel: ChannelId, view: int) -> Loaded | None:

@@ -21,6 +21,10 @@ class People(Protocol):
 
     async def by_ids(self, users: Collection[UserId]) -> Mapping[UserId, Person]: ...
 
+    async def reachable(self, users: Collection[UserId]) -> frozenset[UserId]:
+        """Those whose accounts are active: the others are not to be written to."""
+        ...
+
     async def by_handles(self, handles: Collection[str]) -> Mapping[str, Person]:
         """By lower-case handle."""
         ...

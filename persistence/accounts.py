@@ -19,6 +19,7 @@ _CREATE: Final = """
 """
 _GET: Final = "SELECT * FROM accounts WHERE id = $1"
 _BY_IDS: Final = "SELECT id, handle, name FROM users WHERE id = ANY($1::text[])"
+_REACHABLE: Final = "SELECT id FROM users WHERE id = ANY($1::text[]) AND status = 'active'"
 _BY_HANDLES: Final = "SELECT id, handle, name FROM users WHERE handle = ANY($1::text[])"
 _CREDENTIALS: Final = """
     SELECT a.*, u.password_hash,
@@ -65,6 +66,10 @@ class PostgresAccountStore:
 
     async def by_ids(self, users: Collection[UserId]) -> Mapping[UserId, Person]:
         return {person.id: person for person in await self._people(_BY_IDS, users)}
+
+    async def reachable(self, users: Collection[UserId]) -> frozenset[UserId]:
+        rows = await self._pool.fetch(_REACHABLE, list(users))
+        return frozenset(UserId(row["id"]) for row in rows)
 
     async def by_handles(self, handles: Collection[str]) -> Mapping[str, Person]:
         return {person.handle: person for person in await self._people(_BY_HANDLES, handles)}

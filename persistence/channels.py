@@ -53,6 +53,8 @@ _CREATED: Final = f"""
     SELECT c.create_digest, {CHANNEL_COLUMNS} FROM channels c
     WHERE c.created_by = $1 AND c.create_key = $2
 """
+_OPEN_DIRECT: Final = load("open_direct")
+_DIRECT: Final = f"SELECT {CHANNEL_COLUMNS} FROM channels c WHERE c.users = $1"
 # Waits for a batch in flight: after it nobody else can commit, so the head is exact. The view is
 # compared again after the wait.
 _TAKE_OVER: Final = f"""
@@ -154,6 +156,23 @@ class PostgresChannelStore:
         if first_digest != digest:
             raise Refused("key_reused", "the key was used for another channel", field="k")
         return channel_of(first)
+
+    async def open_direct(self, channel: Channel) -> Channel:
+        made = await self._pool.fetchrow(
+            _OPEN_DIRECT,
+            channel.id,
+            channel.kind,
+            channel.created_by,
+            channel.created_at,
+            channel.users,
+        )
+        if made is not None:
+            return msgspec.structs.replace(channel, rev=1)
+        return channel_of(await self._one(_DIRECT, channel.users))
+
+    async def direct(self, users: Sequence[UserId]) -> Channel | None:
+        row = await self._pool.fetchrow(_DIRECT, users)
+        return None if row is None else channel_of(row)
 
     async def take_over(self, channel: ChannelId, view: int) -> Loaded | None:
         row = await self._pool.fetchrow(_TAKE_OVER, channel, view)
@@ -324,7 +343,8 @@ def _head(row: Sequence[int]) -> Head:
 
 
 def _overview(row: Record) -> Overview:
-    return Overview(*row[:-1])  # the last is the user
+    values = (*row[:-2], tuple(row[-2] or ()))  # the last is whose it is
+    return Overview(*values)
 
 
 def _marker(row: Record) -> ReadMarker:

@@ -11,7 +11,7 @@ from streamhub.domain.reactions import Reaction
 
 CHANNEL_COLUMNS: Final = (
     "c.id, c.kind, c.visibility, c.created_by, c.created_at, c.name, c.topic, c.archived_at,"
-    " c.info_rev"
+    " c.info_rev, c.users"
 )
 MESSAGE_COLUMNS: Final = (
     "m.id, m.channel_id, m.seq, m.nth, m.rev, m.author_id, m.body, m.created_at, m.mentions,"
@@ -28,7 +28,7 @@ _encoder = msgspec.json.Encoder()
 
 def channel_of(row: Iterable[Any]) -> Channel:
     """From CHANNEL_COLUMNS."""
-    id, kind, visibility, created_by, created_at, name, topic, archived_at, info_rev = row
+    id, kind, visibility, created_by, created_at, name, topic, archived_at, info_rev, users = row
     return Channel(
         id=id,
         kind=kind,
@@ -39,6 +39,7 @@ def channel_of(row: Iterable[Any]) -> Channel:
         topic=topic,
         archived_at=archived_at,
         rev=info_rev,
+        users=tuple(users or ()),
     )
 
 

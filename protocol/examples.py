@@ -25,6 +25,7 @@ from streamhub.protocol.frames import (
     ChannelSync,
     ClientInfo,
     Command,
+    DirectOpen,
     Done,
     Drain,
     EditionObject,
@@ -138,6 +139,15 @@ _INFO: Final = ChannelObject(
     created_by=_ALICE,
     rev=48_223,
 )
+_DIRECT: Final = ChannelObject(
+    id="ch_01kc3v7p9qrstvwxyz01234568",
+    kind="direct",
+    visibility="private",
+    created_at=_AT,
+    created_by=_ALICE,
+    rev=1,
+    users=(_ALICE, _BOB),
+)
 _OVERVIEW: Final = ChannelOverview(
     id=_CHANNEL,
     kind="channel",
@@ -231,6 +241,7 @@ COMMAND_EXAMPLES: Final[Mapping[str, tuple[Command, Reply]]] = MappingProxyType(
                 Command(name="channel.read", i=7, body=ChannelRead(channel=_CHANNEL, seq=40_111)),
                 _READ,
             ),
+            (Command(name="direct.open", i=30, body=DirectOpen(users=(_BOB,))), _DIRECT),
             (
                 Command(name="member.add", i=8, body=MemberAdd(channel=_CHANNEL, users=(_BOB,))),
                 Members(members=(_MEMBER,)),

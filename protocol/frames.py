@@ -27,6 +27,7 @@ from streamhub.protocol.revising import (
 from streamhub.protocol.scalars import (
     DEFAULT_PAGE,
     MAX_CHANNELS,
+    MAX_DIRECT_USERS,
     MAX_FOCUS_CHANNELS,
     MAX_FOCUS_USERS,
     MAX_USERS,
@@ -141,7 +142,8 @@ class MemberObject(Outgoing, frozen=True, kw_only=True):
 
 
 class ChannelObject(Outgoing, frozen=True, kw_only=True):
-    """A channel's own properties. Direct and group conversations have no name."""
+    """A channel's own properties. Direct and group conversations have no name; `users` says whose
+    they are."""
 
     id: ChannelId
     kind: ChannelKind
@@ -152,6 +154,7 @@ class ChannelObject(Outgoing, frozen=True, kw_only=True):
     created_at: Timestamp
     created_by: UserId
     rev: Rev
+    users: tuple[UserId, ...] = ()
 
 
 class ChannelOverview(Outgoing, frozen=True, kw_only=True, gc=False):
@@ -168,6 +171,7 @@ class ChannelOverview(Outgoing, frozen=True, kw_only=True, gc=False):
     read_nth: Count
     unread: Count
     mentions: Count
+    users: tuple[UserId, ...] = ()
 
 
 class Problem(Outgoing, frozen=True, kw_only=True):
@@ -235,6 +239,12 @@ class ChannelSync(ChannelCommand, frozen=True, kw_only=True):
 
 class ChannelRead(ChannelCommand, frozen=True, kw_only=True):
     seq: Seq
+
+
+class DirectOpen(Incoming, frozen=True, kw_only=True):
+    """Who else is in it: one person, or several. Alone with oneself it is a place for notes."""
+
+    users: Annotated[tuple[UserId, ...], Meta(min_length=1, max_length=MAX_DIRECT_USERS)]
 
 
 class MemberAdd(ChannelCommand, frozen=True, kw_only=True):
@@ -609,6 +619,11 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
         ),
         "channel.read": CommandSpec(
             ChannelRead, ReadState, "Everything up to `seq` is read. Never goes back."
+        ),
+        "direct.open": CommandSpec(
+            DirectOpen,
+            ChannelObject,
+            "The conversation of you and these users: the same people have the same one.",
         ),
         "member.add": CommandSpec(MemberAdd, Members, "Bring users into a channel.", keyed=True),
         "member.remove": CommandSpec(MemberRemove, Members, "Take users out of a channel."),

@@ -58,6 +58,7 @@ CHAT: Final = (
     Request(
         "DELETE", f"{_CHANNEL}/members/{{user}}", "member.remove", None, frames.Members, keyed=True
     ),
+    _chat("POST", "/v1/directs", "direct.open"),
     _chat("POST", f"{_CHANNEL}/messages", "message.send", 201),
     _chat("GET", f"{_CHANNEL}/messages", "message.history"),
     _chat("GET", _MESSAGE, "message.get"),

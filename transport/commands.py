@@ -36,6 +36,7 @@ from streamhub.protocol import frames, revising, threads
 from streamhub.protocol.codec import body_digest
 from streamhub.transport import wire
 from streamhub.transport.asking import Asking
+from streamhub.transport.commands_directs import Directs
 from streamhub.transport.commands_revising import RevisingCommands
 from streamhub.transport.commands_threads import ThreadCommands
 from streamhub.transport.pipeline import Pipelines, Turn
@@ -78,6 +79,14 @@ class Commands:
         self._random_bytes = random_bytes
         changing = RevisingCommands(store, people, edit_within_ms=edit_within_ms)
         self._others = {**changing.handlers, **ThreadCommands(store).handlers}
+        self._directs = Directs(
+            asking=asking,
+            store=store,
+            people=people,
+            check_room=self._check_room,
+            now_ms=now_ms,
+            random_bytes=random_bytes,
+        )
 
     def begin(self, standing: Standing, body: frames.Incoming, key: str | None) -> Outcome:
         """What must be done for a command. Awaiting may raise StreamHubError.
@@ -205,6 +214,9 @@ class Commands:
         mark = MarkRead(channel=ChannelId(body.channel), seq=body.seq)
         return Request(inbox_actor(user), mark, reply)
 
+    def _open_direct(self, user: UserId, body: frames.DirectOpen, key: str) -> Outcome:
+        return self._directs.open(user, body)
+
     # -- members ----------------------------------------------------------------------------
 
     async def _add(self, user: UserId, body: frames.MemberAdd, key: str) -> Request:
@@ -293,6 +305,7 @@ class Commands:
         frames.ChannelLeave: _leave,
         frames.ChannelSync: _sync,
         frames.ChannelRead: _read,
+        frames.DirectOpen: _open_direct,
         frames.MemberAdd: _add,
         frames.MemberRemove: _remove,
         frames.MemberList: _member_list,
@@ -311,6 +324,7 @@ _REMEMBERED: Final[Mapping[type[frames.Incoming], type[frames.Outgoing]]] = {
         frames.ChannelJoin,
         frames.ChannelLeave,
         frames.ChannelRead,
+        frames.DirectOpen,
         frames.MemberAdd,
         frames.MemberRemove,
         revising.MessageEdit,

@@ -10,6 +10,7 @@ POST   /v1/channels/{channel}/read        channel.read
 GET    /v1/channels/{channel}/members     member.list
 POST   /v1/channels/{channel}/members     member.add
 DELETE /v1/channels/{channel}/members/{user}      member.remove
+POST   /v1/directs                        direct.open
 POST   /v1/channels/{channel}/messages    message.send    -> 201
 GET    /v1/channels/{channel}/messages    message.history
 GET    /v1/channels/{channel}/messages/{message}  message.get
@@ -54,6 +55,7 @@ _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_POST, "/v1/channels/{channel}/read", frames.ChannelRead, 200),
     (hdrs.METH_GET, "/v1/channels/{channel}/members", frames.MemberList, 200),
     (hdrs.METH_POST, "/v1/channels/{channel}/members", frames.MemberAdd, 200),
+    (hdrs.METH_POST, "/v1/directs", frames.DirectOpen, 200),
     (hdrs.METH_POST, "/v1/channels/{channel}/messages", frames.MessageSend, 201),
     (hdrs.METH_GET, "/v1/channels/{channel}/messages", frames.MessageHistory, 200),
     (hdrs.METH_GET, _MESSAGE, frames.MessageGet, 200),

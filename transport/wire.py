@@ -67,6 +67,7 @@ def channel_object(channel: channels.Channel) -> frames.ChannelObject:
         created_at=channel.created_at,
         created_by=channel.created_by,
         rev=channel.rev,
+        users=channel.users,
     )
 
 
@@ -84,6 +85,7 @@ def channel_overview(overview: Overview) -> frames.ChannelOverview:
         read_nth=read_nth,
         unread=nth - read_nth if nth > read_nth else 0,
         mentions=overview.mentions,
+        users=overview.users,
     )
 
 

@@ -153,6 +153,10 @@ class InMemoryAccountStore:
     async def by_ids(self, users: Collection[UserId]) -> Mapping[UserId, Person]:
         return {id: _person(self._accounts[id]) for id in users if id in self._accounts}
 
+    async def reachable(self, users: Collection[UserId]) -> frozenset[UserId]:
+        known = (self._accounts[id] for id in users if id in self._accounts)
+        return frozenset(account.id for account in known if account.status == "active")
+
     async def by_handles(self, handles: Collection[str]) -> Mapping[str, Person]:
         found = (account for account in self._accounts.values() if account.handle in handles)
         return {account.handle: _person(account) for account in found}

@@ -62,6 +62,30 @@ class InMemoryChannelStore:
         self._tables.add_hint(owner.user, "channel_added", channel.id)
         return rows.channel
 
+    async def open_direct(self, channel: Channel) -> Channel:
+        if first := self._tables.directs.get(channel.users):
+            return self._tables.channels[first].channel
+        people = (
+            Member(user=user, role="member", joined_at=channel.created_at, rev=1)
+            for user in channel.users
+        )
+        rows = ChannelRows(
+            channel=replace(channel, rev=1),
+            digest=b"",
+            head=Head(term=0, rev=1, seq=0, nth=0),
+            lock=RowLock(),
+            members={one.user: MemberRow(one, read_seq=0, read_nth=0) for one in people},
+        )
+        self._tables.directs[channel.users] = channel.id
+        self._tables.channels[channel.id] = rows
+        for user in channel.users:
+            self._tables.add_hint(user, "channel_added", channel.id)
+        return rows.channel
+
+    async def direct(self, users: Sequence[UserId]) -> Channel | None:
+        found = self._tables.directs.get(tuple(users))
+        return None if found is None else self._tables.channels[found].channel
+
     async def take_over(self, channel: ChannelId, view: int) -> Loaded | None:
         rows = self._tables.channels.get(channel)
         if rows is None:
@@ -278,6 +302,7 @@ def _overview(rows: ChannelRows, row: MemberRow) -> Overview:
         read_nth=row.read_nth,
         mentions=rows.unread_mentions(row.member.user, row.read_nth),
         floor_seq=row.member.floor_seq,
+        users=rows.channel.users,
     )
 
 

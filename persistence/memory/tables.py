@@ -120,6 +120,7 @@ class Tables:
         self.view = 0
         self.channels: dict[ChannelId, ChannelRows] = {}
         self.created: dict[tuple[UserId, str], ChannelId] = {}
+        self.directs: dict[tuple[UserId, ...], ChannelId] = {}
         self.messages: dict[MessageId, ChannelId] = {}
         self.outbox: dict[int, tuple[Hint, int]] = {}
 

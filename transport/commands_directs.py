@@ -1,0 +1,73 @@
+"""Opening a direct conversation: the one that these people have, or a new one."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from streamhub.domain.channels import Channel, ChannelStore, Hint
+from streamhub.domain.errors import Refused
+from streamhub.domain.ids import CHANNEL, RANDOM_BYTES, ChannelId, UserId, make_id
+from streamhub.domain.messages import TakeHint, inbox_actor
+from streamhub.domain.people import People
+from streamhub.protocol import frames
+from streamhub.transport import wire
+from streamhub.transport.asking import Asking
+
+_TWO: Final = 2
+
+
+class Directs:
+    """Conversations known by their people: whoever of them opens one gets the same, and many who
+    open it at once make one. One that is there is opened whatever became of the others' accounts,
+    since there is history to read."""
+
+    def __init__(
+        self,
+        *,
+        asking: Asking,
+        store: ChannelStore,
+        people: People,
+        check_room: Callable[[tuple[UserId, ...]], Awaitable[None]],
+        now_ms: Callable[[], int],
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        """`check_room` raises Refused when one of these users is in too many channels."""
+        self._asking = asking
+        self._store = store
+        self._people = people
+        self._check_room = check_room
+        self._now_ms = now_ms
+        self._random_bytes = random_bytes
+
+    async def open(self, user: UserId, body: frames.DirectOpen) -> frames.Outgoing:
+        """Raises Refused: not_found for who is not there or may not be written to; limit_reached;
+        TryAgain."""
+        others = tuple(UserId(name) for name in body.users)
+        users = tuple(sorted({user, *others}))
+        known = await self._store.direct(users)
+        return wire.channel_object(known or await self._make(user, others, users))
+
+    async def _make(
+        self, user: UserId, others: tuple[UserId, ...], users: tuple[UserId, ...]
+    ) -> Channel:
+        reachable = await self._people.reachable(users)
+        for at, name in enumerate(others):
+            if name not in reachable:
+                raise Refused("not_found", "there is no such user", field=f"users[{at}]")
+        await self._check_room(users)
+        now_ms = self._now_ms()
+        id = ChannelId(make_id(CHANNEL, now_ms, self._random_bytes(RANDOM_BYTES)))
+        opened = await self._store.open_direct(
+            Channel(
+                id=id,
+                kind="direct" if len(users) <= _TWO else "group",
+                visibility="private",
+                created_by=user,
+                created_at=now_ms,
+                users=users,
+            )
+        )
+        if opened.id == id:
+            for one in users:  # the outbox tells them too, but later
+                hint = Hint(number=0, user=one, kind="channel_added", channel=id)
+                self._asking.tell(inbox_actor(one), TakeHint(hint=hint))
+        return opened
