@@ -13,10 +13,12 @@ from streamhub.domain.messages import (
     ChannelRemoved,
     Marked,
     MarkRead,
+    MarkUnread,
     Problem,
     ReadUpdated,
     TakeHint,
 )
+from streamhub.domain.reading import Marking, read_up_to, unread_from
 
 _COUNTED: Final = ("mentioned", "unmentioned")
 """Hints after which the count of mentions is another."""
@@ -49,7 +51,7 @@ class InboxActor:
         self._store = store
         self._outbox = outbox
         self._view = view
-        self._marks: dict[ChannelId, int] = {}
+        self._marks: dict[ChannelId, Marking] = {}
         self._waiting: list[tuple[ChannelId, Token]] = []
         self._hints: dict[int, Hint] = {}
         self._busy = False
@@ -61,15 +63,21 @@ class InboxActor:
         """Nothing is held of the host."""
 
     def on_mark_read(self, mark: MarkRead, ctx: Context) -> None:
-        self._marks[mark.channel] = max(mark.seq, self._marks.get(mark.channel, 0))
-        self._waiting.append((mark.channel, ctx.take_reply()))
-        self._turn(ctx)
+        self._mark(mark.channel, read_up_to(mark.seq), ctx)
+
+    def on_mark_unread(self, mark: MarkUnread, ctx: Context) -> None:
+        self._mark(mark.channel, unread_from(mark.seq), ctx)
 
     def on_hint(self, take: TakeHint, ctx: Context) -> None:
         self._hints[take.hint.number] = take.hint
         self._turn(ctx)
 
     # -- private ----------------------------------------------------------------------------
+
+    def _mark(self, channel: ChannelId, marking: Marking, ctx: Context) -> None:
+        self._marks[channel] = self._marks.get(channel, Marking()).then(marking)
+        self._waiting.append((channel, ctx.take_reply()))
+        self._turn(ctx)
 
     def _turn(self, ctx: Context) -> None:
         """Do all that waits, unless the store is at work for us."""
@@ -103,10 +111,10 @@ class InboxActor:
 
         ctx.run(lambda: self._news(marks, hints), then, failed)
 
-    async def _news(self, marks: Mapping[ChannelId, int], hints: Sequence[Hint]) -> _News:
+    async def _news(self, marks: Mapping[ChannelId, Marking], hints: Sequence[Hint]) -> _News:
         """Write the marks, and read what the hints are about."""
         moved = dict.fromkeys(hint.channel for hint in hints if hint.kind not in _COUNTED)
-        wanted = {hint.channel: 0 for hint in hints if hint.kind in _COUNTED} | dict(marks)
+        wanted = {hint.channel: Marking() for hint in hints if hint.kind in _COUNTED} | dict(marks)
         markers: Sequence[ReadMarker] = ()
         if wanted:
             markers = await self._store.mark_read(self._user, tuple(wanted.items()))
@@ -126,6 +134,7 @@ class InboxActor:
 
     _handlers: Final[dict[type, Callable[["InboxActor", Any, Context], None]]] = {
         MarkRead: on_mark_read,
+        MarkUnread: on_mark_unread,
         TakeHint: on_hint,
     }
 

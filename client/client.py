@@ -19,6 +19,7 @@ from streamhub.client.tasks import Tasks
 from streamhub.client.tokens import AccountTokens, TokenSource
 from streamhub.client.unanswered import NoReply, NotSent
 from streamhub.protocol.frames import (
+    ChannelMarkUnread,
     ChannelObject,
     ChannelRead,
     ChannelSync,
@@ -152,6 +153,13 @@ class StreamHubClient(Commands):
     async def read(self, channel: str, seq: int) -> ReadState:
         """Everything up to `seq` is read."""
         state: ReadState = await self.call("channel.read", ChannelRead(channel=channel, seq=seq))
+        self._events.put(self._model.read(state))
+        return state
+
+    async def mark_unread(self, channel: str, seq: int) -> ReadState:
+        """`seq` and all after it are unread again."""
+        body = ChannelMarkUnread(channel=channel, seq=seq)
+        state: ReadState = await self.call("channel.mark_unread", body)
         self._events.put(self._model.read(state))
         return state
 

@@ -37,6 +37,7 @@ HARMLESS: Final = frozenset(
         "channel.join",
         "channel.sync",
         "channel.read",
+        "channel.mark_unread",
         "direct.open",
         "member.list",
         "message.get",

@@ -59,6 +59,7 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "channel.join": _WRITE,
         "channel.leave": _WRITE,
         "channel.list": _READ,
+        "channel.mark_unread": _READ,
         "channel.read": _READ,  # one's own marker: reading is what a suspended account may do
         "channel.sync": _READ,
         "direct.open": _WRITE,

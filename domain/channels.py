@@ -13,6 +13,7 @@ import msgspec
 from streamhub.domain.errors import TryAgain
 from streamhub.domain.ids import ChannelId, FileId, MessageId, UserId
 from streamhub.domain.reactions import Reaction
+from streamhub.domain.reading import Marking
 
 Item = TypeVar("Item")
 
@@ -554,10 +555,11 @@ class ChannelStore(Protocol):
         ...
 
     async def mark_read(
-        self, user: UserId, marks: Sequence[tuple[ChannelId, int]]
+        self, user: UserId, marks: Sequence[tuple[ChannelId, Marking]]
     ) -> tuple[ReadMarker, ...]:
-        """Raise read markers to these seqs (never lower; never above the head); the markers as
-        they are then, for the channels of which the user is a member."""
+        """Move read markers, one after the other (never above the head, never down below the
+        member's floor); the markers as they are then, for the channels of which the user is a
+        member."""
         ...
 
 

@@ -107,13 +107,20 @@ class MarkRead(msgspec.Struct, frozen=True, kw_only=True, tag="mark_read"):
     seq: int
 
 
+class MarkUnread(msgspec.Struct, frozen=True, kw_only=True, tag="mark_unread"):
+    """Move a read marker back to before `seq`. The answer is `Marked`."""
+
+    channel: ChannelId
+    seq: int
+
+
 class TakeHint(msgspec.Struct, frozen=True, kw_only=True, tag="hint"):
     """An outbox row for this inbox; may come more than once. Told, never answered."""
 
     hint: Hint
 
 
-Message = Post | Revise | AddMembers | RemoveMembers | Typing | MarkRead | TakeHint
+Message = Post | Revise | AddMembers | RemoveMembers | Typing | MarkRead | MarkUnread | TakeHint
 
 
 # -- answers ------------------------------------------------------------------------------------

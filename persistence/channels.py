@@ -23,6 +23,7 @@ from streamhub.domain.channels import (
 )
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import ChannelId, MessageId, UserId
+from streamhub.domain.reading import Marking
 from streamhub.persistence.gathered import Gathered
 from streamhub.persistence.paging import (
     after_channel,
@@ -315,16 +316,17 @@ class PostgresChannelStore:
         return Page(items=items, next_cursor=pin_cursor(items, more=len(rows) > limit))
 
     async def mark_read(
-        self, user: UserId, marks: Sequence[tuple[ChannelId, int]]
+        self, user: UserId, marks: Sequence[tuple[ChannelId, Marking]]
     ) -> tuple[ReadMarker, ...]:
-        highest: dict[ChannelId, int] = {}
-        for channel, seq in marks:
-            highest[channel] = max(seq, highest.get(channel, 0))
-        channels = sorted(highest)  # one order for all: no deadlock with another session
-        seqs = [highest[channel] for channel in channels]
-        rows = await self._pool.fetch(_MARK_READ, user, channels, seqs)
+        wanted: dict[ChannelId, Marking] = {}
+        for channel, marking in marks:
+            wanted[channel] = wanted.get(channel, Marking()).then(marking)
+        channels = sorted(wanted)  # one order for all: no deadlock with another session
+        at_most = [wanted[channel].at_most for channel in channels]
+        at_least = [wanted[channel].at_least for channel in channels]
+        rows = await self._pool.fetch(_MARK_READ, user, channels, at_most, at_least)
         markers = {row["channel_id"]: _marker(row) for row in rows}
-        return tuple(markers[channel] for channel in highest if channel in markers)
+        return tuple(markers[channel] for channel in wanted if channel in markers)
 
     async def _one(self, query: str, *args: object) -> Record:
         row = await self._pool.fetchrow(query, *args)

@@ -17,6 +17,7 @@ from streamhub.protocol.frames import (
     ChannelJoin,
     ChannelLeave,
     ChannelList,
+    ChannelMarkUnread,
     ChannelObject,
     ChannelOverview,
     ChannelPage,
@@ -240,6 +241,14 @@ COMMAND_EXAMPLES: Final[Mapping[str, tuple[Command, Reply]]] = MappingProxyType(
             (
                 Command(name="channel.read", i=7, body=ChannelRead(channel=_CHANNEL, seq=40_111)),
                 _READ,
+            ),
+            (
+                Command(
+                    name="channel.mark_unread",
+                    i=31,
+                    body=ChannelMarkUnread(channel=_CHANNEL, seq=40_110),
+                ),
+                ReadState(channel=_CHANNEL, read_seq=40_109, read_nth=39_799, unread=2, mentions=1),
             ),
             (Command(name="direct.open", i=30, body=DirectOpen(users=(_BOB,))), _DIRECT),
             (

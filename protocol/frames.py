@@ -241,6 +241,10 @@ class ChannelRead(ChannelCommand, frozen=True, kw_only=True):
     seq: Seq
 
 
+class ChannelMarkUnread(ChannelCommand, frozen=True, kw_only=True):
+    seq: Seq
+
+
 class DirectOpen(Incoming, frozen=True, kw_only=True):
     """Who else is in it: one person, or several. Alone with oneself it is a place for notes."""
 
@@ -620,6 +624,11 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
         "channel.read": CommandSpec(
             ChannelRead, ReadState, "Everything up to `seq` is read. Never goes back."
         ),
+        "channel.mark_unread": CommandSpec(
+            ChannelMarkUnread,
+            ReadState,
+            "`seq` and all after it are unread again; what you may not see stays read.",
+        ),
         "direct.open": CommandSpec(
             DirectOpen,
             ChannelObject,
@@ -688,7 +697,9 @@ EVENTS: Final[Mapping[str, EventSpec]] = MappingProxyType(
         "sync.reset": EventSpec(SyncReset, "sync", "You missed too much."),
         "channel.added": EventSpec(ChannelAdded, "inbox", "You now belong to a channel."),
         "channel.removed": EventSpec(ChannelRef, "inbox", "You no longer belong to a channel."),
-        "read.updated": EventSpec(ReadState, "inbox", "You read on, in another session."),
+        "read.updated": EventSpec(
+            ReadState, "inbox", "You read on, or marked as unread, in another session."
+        ),
         "typing.started": EventSpec(Typing, "ephemeral", "Somebody types."),
         "auth.expiring": EventSpec(AuthExpiring, "ephemeral", "Renew your token."),
         "server.notice": EventSpec(ServerNotice, "ephemeral", "The operator says something."),

@@ -53,6 +53,7 @@ CHAT: Final = (
     _chat("POST", f"{_CHANNEL}/leave", "channel.leave"),
     _chat("GET", f"{_CHANNEL}/sync", "channel.sync"),
     _chat("POST", f"{_CHANNEL}/read", "channel.read"),
+    _chat("POST", f"{_CHANNEL}/unread", "channel.mark_unread"),
     _chat("GET", f"{_CHANNEL}/members", "member.list"),
     _chat("POST", f"{_CHANNEL}/members", "member.add"),
     Request(

@@ -20,6 +20,7 @@ from streamhub.domain.messages import (
     Answer,
     Marked,
     MarkRead,
+    MarkUnread,
     MembersChanged,
     Post,
     Problem,
@@ -208,11 +209,12 @@ class Commands:
         return wire.sync_page(channel, trimmed(changes, SYNC_BYTES))
 
     def _read(self, user: UserId, body: frames.ChannelRead, key: str) -> Outcome:
-        def reply(answer: Marked) -> frames.Outgoing:
-            return wire.read_state(answer.marker)
-
         mark = MarkRead(channel=ChannelId(body.channel), seq=body.seq)
-        return Request(inbox_actor(user), mark, reply)
+        return Request(inbox_actor(user), mark, _marked)
+
+    def _unread(self, user: UserId, body: frames.ChannelMarkUnread, key: str) -> Outcome:
+        mark = MarkUnread(channel=ChannelId(body.channel), seq=body.seq)
+        return Request(inbox_actor(user), mark, _marked)
 
     def _open_direct(self, user: UserId, body: frames.DirectOpen, key: str) -> Outcome:
         return self._directs.open(user, body)
@@ -305,6 +307,7 @@ class Commands:
         frames.ChannelLeave: _leave,
         frames.ChannelSync: _sync,
         frames.ChannelRead: _read,
+        frames.ChannelMarkUnread: _unread,
         frames.DirectOpen: _open_direct,
         frames.MemberAdd: _add,
         frames.MemberRemove: _remove,
@@ -324,6 +327,7 @@ _REMEMBERED: Final[Mapping[type[frames.Incoming], type[frames.Outgoing]]] = {
         frames.ChannelJoin,
         frames.ChannelLeave,
         frames.ChannelRead,
+        frames.ChannelMarkUnread,
         frames.DirectOpen,
         frames.MemberAdd,
         frames.MemberRemove,
@@ -358,6 +362,10 @@ def _post(
 
 def _done(answer: Answer) -> frames.Outgoing:
     return frames.Done()
+
+
+def _marked(answer: Marked) -> frames.Outgoing:
+    return wire.read_state(answer.marker)
 
 
 def _members(answer: MembersChanged) -> frames.Outgoing:

@@ -7,6 +7,7 @@ POST   /v1/channels/{channel}/join        channel.join
 POST   /v1/channels/{channel}/leave       channel.leave
 GET    /v1/channels/{channel}/sync        channel.sync
 POST   /v1/channels/{channel}/read        channel.read
+POST   /v1/channels/{channel}/unread      channel.mark_unread
 GET    /v1/channels/{channel}/members     member.list
 POST   /v1/channels/{channel}/members     member.add
 DELETE /v1/channels/{channel}/members/{user}      member.remove
@@ -53,6 +54,7 @@ _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_POST, "/v1/channels/{channel}/leave", frames.ChannelLeave, 200),
     (hdrs.METH_GET, "/v1/channels/{channel}/sync", frames.ChannelSync, 200),
     (hdrs.METH_POST, "/v1/channels/{channel}/read", frames.ChannelRead, 200),
+    (hdrs.METH_POST, "/v1/channels/{channel}/unread", frames.ChannelMarkUnread, 200),
     (hdrs.METH_GET, "/v1/channels/{channel}/members", frames.MemberList, 200),
     (hdrs.METH_POST, "/v1/channels/{channel}/members", frames.MemberAdd, 200),
     (hdrs.METH_POST, "/v1/directs", frames.DirectOpen, 200),

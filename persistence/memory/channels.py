@@ -21,6 +21,7 @@ from streamhub.domain.channels import (
 )
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import ChannelId, MessageId, UserId
+from streamhub.domain.reading import Marking
 from streamhub.persistence.memory.tables import ChannelRows, FollowerRow, MemberRow, RowLock, Tables
 from streamhub.persistence.paging import (
     after_channel,
@@ -265,12 +266,12 @@ class InMemoryChannelStore:
         return Page(items=items, next_cursor=pin_cursor(items, more=len(left) > limit))
 
     async def mark_read(
-        self, user: UserId, marks: Sequence[tuple[ChannelId, int]]
+        self, user: UserId, marks: Sequence[tuple[ChannelId, Marking]]
     ) -> tuple[ReadMarker, ...]:
         markers: dict[ChannelId, ReadMarker] = {}
-        for channel, seq in marks:
+        for channel, marking in marks:
             if found := self._as_member(channel, user):
-                markers[channel] = _mark(*found, seq)
+                markers[channel] = _mark(*found, marking)
         return tuple(markers.values())
 
     def _as_member(self, channel: ChannelId, user: UserId) -> tuple[ChannelRows, MemberRow] | None:
@@ -306,10 +307,15 @@ def _overview(rows: ChannelRows, row: MemberRow) -> Overview:
     )
 
 
-def _mark(rows: ChannelRows, row: MemberRow, seq: int) -> ReadMarker:
-    seq = max(0, min(seq, rows.head.seq))
-    nth = rows.messages[seq - 1].nth if seq else 0
-    row.read_seq, row.read_nth = max(row.read_seq, seq), max(row.read_nth, nth)
+def _mark(rows: ChannelRows, row: MemberRow, marking: Marking) -> ReadMarker:
+    """Never above the head, never down below the floor: what is hidden is not unread."""
+    at_most = marking.at_most
+    if at_most is not None:
+        at_most = max(at_most, row.member.floor_seq)
+    bounded = Marking(min(marking.at_least, rows.head.seq), at_most)
+    seq = bounded.of(row.read_seq)
+    if seq != row.read_seq:
+        row.read_seq, row.read_nth = seq, rows.messages[seq - 1].nth if seq else 0
     return ReadMarker(
         channel=rows.channel.id,
         read_seq=row.read_seq,

@@ -11,6 +11,7 @@ from support.stores import message
 
 from streamhub.domain.channels import Channel, Head, Loaded
 from streamhub.domain.ids import ChannelId, MessageId, UserId
+from streamhub.domain.reading import read_up_to, unread_from
 from streamhub.persistence.batches import append_messages, find_first
 from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.embedded.stack import EmbeddedUrls
@@ -54,7 +55,9 @@ READS: dict[str, Callable[[PostgresChannelStore], Awaitable[object]]] = {
     "changes": lambda store: store.changes(CHANNEL, USER, 20, 20),
     "history": lambda store: store.history(CHANNEL, USER, before=40, limit=20),
     "message": lambda store: store.message(MessageId("me_1_7"), USER),
-    "mark_read": lambda store: store.mark_read(USER, [(CHANNEL, 7)]),
+    "mark_read": lambda store: store.mark_read(
+        USER, [(CHANNEL, unread_from(7).then(read_up_to(3)))]
+    ),
 }
 
 

@@ -21,6 +21,7 @@ from streamhub.domain.channels import (
 )
 from streamhub.domain.errors import StreamHubError, TryAgain
 from streamhub.domain.ids import ChannelId, UserId
+from streamhub.domain.reading import Marking
 from streamhub.persistence.memory import (
     Fault,
     InMemoryChannelStore,
@@ -142,7 +143,7 @@ class SimulatedChannelStore(InMemoryChannelStore):
         )
 
     async def mark_read(
-        self, user: UserId, marks: Sequence[tuple[ChannelId, int]]
+        self, user: UserId, marks: Sequence[tuple[ChannelId, Marking]]
     ) -> tuple[ReadMarker, ...]:
         return await self._database.ask(lambda: InMemoryChannelStore.mark_read(self, user, marks))
 

@@ -18,10 +18,12 @@ from streamhub.domain.messages import (
     ChannelRemoved,
     Marked,
     MarkRead,
+    MarkUnread,
     Problem,
     ReadUpdated,
     TakeHint,
 )
+from streamhub.domain.reading import Marking
 from streamhub.persistence.memory import InMemoryChannelStore, InMemoryOutbox, Tables
 from streamhub.persistence.memory.commits import commit
 
@@ -34,11 +36,11 @@ class Store(InMemoryChannelStore):
 
     def __init__(self, tables: Tables) -> None:
         super().__init__(tables)
-        self.marked: list[tuple[tuple[ChannelId, int], ...]] = []
+        self.marked: list[tuple[tuple[ChannelId, Marking], ...]] = []
         self.error: Exception | None = None
 
     async def mark_read(
-        self, user: UserId, marks: Sequence[tuple[ChannelId, int]]
+        self, user: UserId, marks: Sequence[tuple[ChannelId, Marking]]
     ) -> tuple[ReadMarker, ...]:
         self.marked.append(tuple(marks))
         await asyncio.sleep(1.0)
@@ -102,6 +104,9 @@ class Stage:
     def mark(self, seq: int, channel: ChannelId = GENERAL) -> list[Answer]:
         return self.host.ask(ALICE, MarkRead(channel=channel, seq=seq))
 
+    def unmark(self, seq: int) -> list[Answer]:
+        return self.host.ask(ALICE, MarkUnread(channel=GENERAL, seq=seq))
+
     def hint(self, hint: Hint) -> None:
         self.host.system.tell(ActorId("thing", ALICE), TakeHint(hint=hint))
 
@@ -127,6 +132,20 @@ async def test_a_mark_is_answered_and_published_with_the_counts() -> None:
 
 
 @simulated
+async def test_what_was_read_is_unread_again_from_there_on() -> None:
+    stage = Stage()
+    await stage.begin()
+    stage.mark(9)
+    answers = [stage.unmark(4), stage.unmark(6), stage.mark(5)]
+    await asyncio.sleep(3.0)
+    assert [read_up_to(answer) for answer in answers] == [5, 5, 5]
+    assert len(stage.store.marked) == 2, "what waits is written together, in its order"
+    *_, last = stage.published()
+    assert isinstance(last, ReadUpdated)
+    assert (last.marker.read_seq, last.marker.unread) == (5, 5)
+
+
+@simulated
 async def test_marks_that_come_while_one_is_written_are_written_together() -> None:
     stage = Stage()
     await stage.begin()
@@ -134,7 +153,7 @@ async def test_marks_that_come_while_one_is_written_are_written_together() -> No
     await asyncio.sleep(0.5)
     answers += [stage.mark(seq) for seq in (5, 9, 4)]
     await asyncio.sleep(3.0)
-    assert stage.store.marked == [((GENERAL, 3),), ((GENERAL, 9),)]
+    assert stage.store.marked == [((GENERAL, Marking(3)),), ((GENERAL, Marking(9)),)]
     assert [read_up_to(one) for one in answers] == [3, 9, 9, 9]
 
 

@@ -9,6 +9,7 @@ from support.stores import NOW, ChatStores, committed, join, leave, message
 from streamhub.domain.channels import Channel, Member, Message, ReadMarker
 from streamhub.domain.errors import Refused, TryAgain
 from streamhub.domain.ids import MessageId, UserId
+from streamhub.domain.reading import Marking, read_up_to, unread_from
 
 NEVER_A_VIEW, NEWEST_VIEW = -1, 2**62
 
@@ -107,7 +108,7 @@ async def test_who_left_sees_no_more(chat: ChatStores) -> None:
     assert await store.changes(id, bob, 0, 10) is None
     assert await store.history(id, bob) is None
     assert await store.message(posted.id, bob) is None
-    assert await store.mark_read(bob, [(id, 1)]) == ()
+    assert await store.mark_read(bob, [(id, read_up_to(1))]) == ()
     assert await store.memberships([alice, bob]) == {alice: 1, bob: 0}
 
 
@@ -299,7 +300,7 @@ async def test_read_markers_never_go_back_nor_beyond_the_head(chat: ChatStores) 
         await chat.store(message(channel, alice, counts=counts, mentions=named))
 
     async def mark(seq: int) -> tuple[int, int, int, int]:
-        (marker,) = await chat.channels.mark_read(bob, [(id, seq)])
+        (marker,) = await chat.channels.mark_read(bob, [(id, read_up_to(seq))])
         assert isinstance(marker, ReadMarker)
         assert marker.nth == 3
         return marker.read_seq, marker.read_nth, marker.unread, marker.mentions
@@ -315,6 +316,30 @@ async def test_read_markers_never_go_back_nor_beyond_the_head(chat: ChatStores) 
     assert (overview.read_seq, overview.read_nth, overview.mentions) == (4, 3, 0)
 
 
+async def test_a_read_marker_is_moved_back_and_never_forward_by_that(chat: ChatStores) -> None:
+    alice, bob, late = chat.user(), chat.user(), chat.user()
+    channel = await chat.channel(alice, bob)
+    id = channel.channel.id
+    await chat.post(channel, alice, "one")
+    await chat.store(message(channel, alice, counts=False))
+    await chat.store(message(channel, alice, mentions=(bob,)))
+    await chat.store(join(channel, late, floor_seq=None))
+    await chat.post(channel, alice, "four")
+
+    async def mark(user: UserId, *markings: Marking) -> tuple[int, int, int, int]:
+        marks = [(id, marking) for marking in markings]
+        (marker,) = await chat.channels.mark_read(user, marks)
+        return marker.read_seq, marker.read_nth, marker.unread, marker.mentions
+
+    assert await mark(bob, unread_from(3)) == (0, 0, 3, 1), "it was not read yet"
+    assert await mark(bob, read_up_to(4)) == (4, 3, 0, 0)
+    assert await mark(bob, unread_from(3)) == (2, 1, 2, 1)
+    assert await mark(bob, read_up_to(4), unread_from(2), read_up_to(1)) == (1, 1, 2, 1)
+    assert await mark(bob, unread_from(1), read_up_to(3)) == (3, 2, 1, 0)
+    assert await mark(bob, unread_from(1)) == (0, 0, 3, 1)
+    assert await mark(late, unread_from(1)) == (3, 2, 1, 0), "what is hidden is not unread"
+
+
 async def test_many_channels_are_marked_at_once(chat: ChatStores) -> None:
     alice = chat.user()
     channels = [await chat.channel(alice) for _ in range(5)]
@@ -322,8 +347,9 @@ async def test_many_channels_are_marked_at_once(chat: ChatStores) -> None:
         await chat.post(channel, alice, "one", "two")
     ids = [channel.channel.id for channel in channels]
     foreign = (await chat.channel()).channel.id
-    marks = [(id, seq) for id in reversed(ids) for seq in (2, 1)]
-    markers = await chat.channels.mark_read(alice, [*marks, (foreign, 1), (chat.channel_id(), 1)])
+    marks = [(id, read_up_to(seq)) for id in reversed(ids) for seq in (2, 1)]
+    others = [(foreign, read_up_to(1)), (chat.channel_id(), read_up_to(1))]
+    markers = await chat.channels.mark_read(alice, [*marks, *others])
     assert [(m.channel, m.read_seq) for m in markers] == [(id, 2) for id in reversed(ids)]
 
 

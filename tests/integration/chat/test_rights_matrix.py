@@ -221,6 +221,7 @@ BODIES: Mapping[str, Mapping[str, object]] = {
     "thread.read": {"seq": 1},
     "thread.follow": {"following": True},
     "channel.read": {"seq": 1},
+    "channel.mark_unread": {"seq": 1},
     "member.add": {"users": []},
     "token.create": {"name": "x", "scopes": ["chat:read"]},
 }
