@@ -5,6 +5,7 @@ from typing import Final
 
 from streamhub.client.calls import WITHIN_S as WITHIN_S
 from streamhub.client.commands_revising import RevisingCommands
+from streamhub.client.commands_saving import SavingCommands
 from streamhub.client.commands_threads import ThreadCommands
 from streamhub.protocol.frames import (
     ChannelCreate,
@@ -50,6 +51,9 @@ HARMLESS: Final = frozenset(
         "pin.add",
         "pin.remove",
         "pin.list",
+        "message.save",
+        "message.saved",
+        "message.unsave",
         "thread.list",
         "thread.read",
         "thread.follow",
@@ -59,7 +63,7 @@ HARMLESS: Final = frozenset(
 """Without a key, but doing them twice is the same as doing them once."""
 
 
-class Commands(RevisingCommands, ThreadCommands):
+class Commands(RevisingCommands, SavingCommands, ThreadCommands):
     """All commands raise Refused, Unacknowledged and SessionEnded; see `call`."""
 
     async def send(

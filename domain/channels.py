@@ -6,7 +6,7 @@ reader who holds `rev` n gets all that came later by one indexed read.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Final, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -16,6 +16,9 @@ from streamhub.domain.reactions import Reaction
 from streamhub.domain.reading import Marking
 
 Item = TypeVar("Item")
+
+MAX_SAVED: Final = 10_000
+"""Messages on one user's own list."""
 
 Kind = Literal["channel", "direct", "group"]
 Visibility = Literal["public", "private"]
@@ -418,6 +421,13 @@ class Thread(msgspec.Struct, frozen=True, kw_only=True):
         return max(0, self.root.replies - self.read_replies)
 
 
+class Saved(msgspec.Struct, frozen=True, kw_only=True):
+    """A message on a user's own list, and since when it is there (ms)."""
+
+    message: Message
+    saved_at: int
+
+
 class Page(msgspec.Struct, Generic[Item], frozen=True, kw_only=True):
     """A keyset page; `next_cursor` is opaque, None at the end."""
 
@@ -520,6 +530,20 @@ class ChannelStore(Protocol):
     async def threads(self, user: UserId, cursor: str | None, limit: int) -> Page["Thread"]:
         """The threads the user follows, in the channels it is in, by their first messages, newest
         first. Raises Refused("bad_request")."""
+        ...
+
+    async def save(self, user: UserId, message: MessageId, now_ms: int) -> bool:
+        """Put a message that the user sees on its list; twice is once, the first time. False:
+        MAX_SAVED are on it."""
+        ...
+
+    async def unsave(self, user: UserId, message: MessageId) -> bool:
+        """Whether it was on the list."""
+        ...
+
+    async def saved(self, user: UserId, cursor: str | None, limit: int) -> Page["Saved"]:
+        """What of the list the user still sees, the last one saved first. Raises
+        Refused("bad_request")."""
         ...
 
     async def mark_thread(

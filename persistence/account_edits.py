@@ -55,6 +55,8 @@ _BOTS: Final = """
 _FORGET: Final = (
     "DELETE FROM second_factors WHERE user_id = $1",
     "DELETE FROM identities WHERE user_id = $1",
+    "DELETE FROM saved_messages WHERE user_id = $1",
+    "DELETE FROM thread_followers WHERE user_id = $1",
     "DELETE FROM invitations WHERE created_by = $1",
     "UPDATE token_families SET address = '', client = '', last_address = NULL WHERE user_id = $1",
 )

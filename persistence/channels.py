@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from streamhub.domain.channels import (
+    MAX_SAVED,
     Changes,
     Channel,
     Edition,
@@ -18,6 +19,7 @@ from streamhub.domain.channels import (
     Overview,
     Page,
     ReadMarker,
+    Saved,
     Thread,
     newer_owner,
 )
@@ -29,11 +31,13 @@ from streamhub.persistence.paging import (
     after_channel,
     after_member,
     before_pin,
+    before_saved,
     before_thread,
     channel_cursor,
     member_cursor,
     page_of,
     pin_cursor,
+    saved_cursor,
     thread_cursor,
     window,
 )
@@ -115,6 +119,20 @@ _MESSAGE: Final = f"""
 _EDITIONS: Final = """
     SELECT e.body, e.mentions, e.written_at FROM editions e
     WHERE e.message_id = $1 ORDER BY e.number
+"""
+_SAVE: Final = load("save_message")
+_UNSAVE: Final = """
+    DELETE FROM saved_messages WHERE user_id = $1 AND message_id = $2 RETURNING true
+"""
+_SAVED: Final = f"""
+    SELECT s.saved_at, {MESSAGE_COLUMNS}
+    FROM saved_messages s
+    JOIN messages m ON m.id = s.message_id
+    JOIN members reader ON reader.channel_id = m.channel_id AND reader.user_id = s.user_id
+    WHERE s.user_id = $1 AND (s.saved_at, s.message_id) < ($2, $3)
+      AND reader.left_at IS NULL AND m.seq > reader.floor_seq
+    ORDER BY s.saved_at DESC, s.message_id DESC
+    LIMIT $4
 """
 _PINS: Final = f"""
     SELECT {MESSAGE_COLUMNS} FROM messages m
@@ -296,6 +314,17 @@ class PostgresChannelStore:
         row = await self._pool.fetchrow(_MARK_THREAD, user, root, seq, following)
         return None if row is None else _thread(row)
 
+    async def save(self, user: UserId, message: MessageId, now_ms: int) -> bool:
+        return bool(await self._pool.fetchval(_SAVE, user, message, now_ms, MAX_SAVED))
+
+    async def unsave(self, user: UserId, message: MessageId) -> bool:
+        return await self._pool.fetchval(_UNSAVE, user, message) is not None
+
+    async def saved(self, user: UserId, cursor: str | None, limit: int) -> Page[Saved]:
+        rows = await self._pool.fetch(_SAVED, user, *before_saved(cursor), limit + 1)
+        items = tuple(map(_saved, rows[:limit]))
+        return Page(items=items, next_cursor=saved_cursor(items, more=len(rows) > limit))
+
     async def message(self, message: MessageId, user: UserId) -> Message | None:
         row = await self._pool.fetchrow(_MESSAGE, message, user)
         return None if row is None else message_of(row)
@@ -332,6 +361,11 @@ class PostgresChannelStore:
         row = await self._pool.fetchrow(query, *args)
         assert row is not None  # noqa: S101 - channels are never deleted
         return row
+
+
+def _saved(row: Record) -> Saved:
+    saved_at, *stored = row
+    return Saved(message=message_of(stored), saved_at=saved_at)
 
 
 def _thread(row: Record) -> Thread:

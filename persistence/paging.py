@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from streamhub.domain.accounts import Account
-from streamhub.domain.channels import Channel, History, Member, Message, Thread
+from streamhub.domain.channels import Channel, History, Member, Message, Saved, Thread
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import CHANNEL, MESSAGE, USER, is_id
 
@@ -63,6 +63,15 @@ def before_pin(cursor: str | None) -> tuple[int, str]:
 
 def pin_cursor(items: Sequence[Message], *, more: bool) -> str | None:
     return f"{items[-1].pinned_at}.{items[-1].id}" if more else None
+
+
+def before_saved(cursor: str | None) -> tuple[int, str]:
+    """The time and the message before which a page of saved messages begins. Raises Refused."""
+    return before_pin(cursor)
+
+
+def saved_cursor(items: Sequence[Saved], *, more: bool) -> str | None:
+    return f"{items[-1].saved_at}.{items[-1].message.id}" if more else None
 
 
 def before_thread(cursor: str | None) -> str:

@@ -58,6 +58,8 @@ from streamhub.protocol.frames import (
     Ready,
     Receipt,
     Reply,
+    SavedObject,
+    SavedPage,
     ServerControl,
     ServerNotice,
     Since,
@@ -80,6 +82,7 @@ from streamhub.protocol.revising import (
     ReactionAdd,
     ReactionRemove,
 )
+from streamhub.protocol.saving import MessageSave, MessageSaved, MessageUnsave
 from streamhub.protocol.threads import ThreadFollow, ThreadList, ThreadRead
 
 _ALICE: Final = "us_01kc3v9m5zqfyw8h2n4rj6t7ab"
@@ -341,6 +344,26 @@ COMMAND_EXAMPLES: Final[Mapping[str, tuple[Command, Reply]]] = MappingProxyType(
             (
                 Command(name="pin.list", i=24, body=PinList(channel=_CHANNEL)),
                 MessagePage(items=(_EDITED,)),
+            ),
+            (
+                Command(
+                    name="message.save",
+                    i=32,
+                    body=MessageSave(channel=_CHANNEL, message=_MESSAGE),
+                ),
+                Done(),
+            ),
+            (
+                Command(
+                    name="message.unsave",
+                    i=33,
+                    body=MessageUnsave(channel=_CHANNEL, message=_MESSAGE),
+                ),
+                Done(),
+            ),
+            (
+                Command(name="message.saved", i=34, body=MessageSaved()),
+                SavedPage(items=(SavedObject(message=_POST, saved_at=_AT),)),
             ),
             (
                 Command(name="thread.list", i=25, body=ThreadList()),

@@ -24,6 +24,7 @@ from streamhub.protocol.revising import (
     ReactionAdd,
     ReactionRemove,
 )
+from streamhub.protocol.saving import MessageSave, MessageSaved, MessageUnsave
 from streamhub.protocol.scalars import (
     DEFAULT_PAGE,
     MAX_CHANNELS,
@@ -338,6 +339,20 @@ class MessagePage(Outgoing, frozen=True, kw_only=True):
     """`next_cursor` is missing on the last page."""
 
     items: tuple[MessageObject, ...]
+    next_cursor: str | None = None
+
+
+class SavedObject(Outgoing, frozen=True, kw_only=True):
+    """A message on the user's own list, and since when it is there."""
+
+    message: MessageObject
+    saved_at: Timestamp
+
+
+class SavedPage(Outgoing, frozen=True, kw_only=True):
+    """`next_cursor` is missing on the last page."""
+
+    items: tuple[SavedObject, ...]
     next_cursor: str | None = None
 
 
@@ -665,6 +680,13 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
         "pin.remove": CommandSpec(PinRemove, MessageObject, "Unpin a message."),
         "pin.list": CommandSpec(
             PinList, MessagePage, "The pinned messages, the last one pinned first, by pages."
+        ),
+        "message.save": CommandSpec(
+            MessageSave, Done, "Put a message on your own list, which nobody else sees."
+        ),
+        "message.unsave": CommandSpec(MessageUnsave, Done, "Take a message off your own list."),
+        "message.saved": CommandSpec(
+            MessageSaved, SavedPage, "Your own list, the last one saved first, by pages."
         ),
         "thread.list": CommandSpec(
             ThreadList, ThreadPage, "The threads you follow: those you began or replied to."

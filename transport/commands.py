@@ -39,6 +39,7 @@ from streamhub.transport import wire
 from streamhub.transport.asking import Asking
 from streamhub.transport.commands_directs import Directs
 from streamhub.transport.commands_revising import RevisingCommands
+from streamhub.transport.commands_saving import SavingCommands
 from streamhub.transport.commands_threads import ThreadCommands
 from streamhub.transport.pipeline import Pipelines, Turn
 from streamhub.transport.requests import Outcome, Request, found
@@ -79,7 +80,11 @@ class Commands:
         self._now_ms = now_ms
         self._random_bytes = random_bytes
         changing = RevisingCommands(store, people, edit_within_ms=edit_within_ms)
-        self._others = {**changing.handlers, **ThreadCommands(store).handlers}
+        self._others = {
+            **changing.handlers,
+            **ThreadCommands(store).handlers,
+            **SavingCommands(store, now_ms).handlers,
+        }
         self._directs = Directs(
             asking=asking,
             store=store,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec.structs import replace
 
 from streamhub.domain.channels import (
+    MAX_SAVED,
     Changes,
     Channel,
     Edition,
@@ -16,6 +17,7 @@ from streamhub.domain.channels import (
     Overview,
     Page,
     ReadMarker,
+    Saved,
     Thread,
     newer_owner,
 )
@@ -27,11 +29,13 @@ from streamhub.persistence.paging import (
     after_channel,
     after_member,
     before_pin,
+    before_saved,
     before_thread,
     channel_cursor,
     member_cursor,
     page_of,
     pin_cursor,
+    saved_cursor,
     thread_cursor,
     window,
 )
@@ -236,6 +240,25 @@ class InMemoryChannelStore:
             following=one.following,
             read_replies=one.read_number,
         )
+
+    async def save(self, user: UserId, message: MessageId, now_ms: int) -> bool:
+        mine = self._tables.saved.setdefault(user, {})
+        if message not in mine and len(mine) >= MAX_SAVED:
+            return False
+        mine.setdefault(message, now_ms)
+        return True
+
+    async def unsave(self, user: UserId, message: MessageId) -> bool:
+        return self._tables.saved.get(user, {}).pop(message, None) is not None
+
+    async def saved(self, user: UserId, cursor: str | None, limit: int) -> Page[Saved]:
+        below, seen = before_saved(cursor), []
+        for id, saved_at in self._tables.saved.get(user, {}).items():
+            if (saved_at, id) < below and (message := await self.message(id, user)):
+                seen.append(Saved(message=message, saved_at=saved_at))
+        seen.sort(key=lambda one: (one.saved_at, one.message.id), reverse=True)
+        items = tuple(seen[:limit])
+        return Page(items=items, next_cursor=saved_cursor(items, more=len(seen) > limit))
 
     async def message(self, message: MessageId, user: UserId) -> Message | None:
         channel = self._tables.messages.get(message)

@@ -122,6 +122,7 @@ class Tables:
         self.created: dict[tuple[UserId, str], ChannelId] = {}
         self.directs: dict[tuple[UserId, ...], ChannelId] = {}
         self.messages: dict[MessageId, ChannelId] = {}
+        self.saved: dict[UserId, dict[MessageId, int]] = {}
         self.outbox: dict[int, tuple[Hint, int]] = {}
 
     def now_ms(self) -> int:
