@@ -111,6 +111,7 @@ async def test_a_host_that_wakes_after_its_replacement_writes_nothing_and_ends(
     assert [record["why"] for record in victim.records("host_leaves")]
     await clients.more(60)
     assert await writes(stage, victim, since=woken) == 0
-    assert await writes(stage, replacement) > 0
+    others = (other, replacement)  # whichever of them the few channels fell to
+    assert sum([await writes(stage, host, since=woken) for host in others]) > 0
     await clients.finish()
     assert_whole(clients)

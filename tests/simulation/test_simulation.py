@@ -26,7 +26,7 @@ def test_the_promises_hold_after_every_schedule(first: int) -> None:
 
 
 def test_the_schedules_reach_what_they_are_for() -> None:
-    reports = [run_seed(seed) for seed in range(40)]
+    reports = [run_seed(seed) for seed in range(80)]
     assert sum(report.acknowledged for report in reports) > 400
     assert sum(report.seen for report in reports) > 800
     assert sum(report.revised for report in reports) > 20

@@ -2,9 +2,10 @@
 
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import asyncpg
+from support.polling import until
 
 from streamhub.persistence.migrations import migrate
 
@@ -21,5 +22,18 @@ async def fresh_database(url: str, *, migrated: bool = True) -> AsyncIterator[st
             await migrate(fresh)
         yield fresh
     finally:
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await _drop(connection, name)
         await connection.close()
+
+
+async def _drop(connection: "asyncpg.Connection[asyncpg.Record]", name: str) -> None:
+    """A process of PostgreSQL's own that looks after the tables may not be ended: it is waited
+    for."""
+
+    async def dropped() -> bool:
+        with suppress(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            return True
+        return False
+
+    await until(dropped)
