@@ -50,8 +50,13 @@ def cli() -> None:
     metavar="auto|HOST:PORT",
     help="Run on this Ray cluster, of which this machine is a node, instead of a Ray of its own.",
 )
+@click.option(
+    "--new-settings",
+    is_flag=True,
+    help="With --ray-address: these settings take the place of those that hold there.",
+)
 @click.option("--json-logs", is_flag=True, default=None, help="One JSON object a line.")
-def up(**flags: Any) -> None:
+def up(new_settings: bool, **flags: Any) -> None:
     """Start everything and keep it running until Ctrl-C."""
     from streamhub.cluster.join import run_joined
     from streamhub.cluster.keys import check_token_keys
@@ -62,6 +67,10 @@ def up(**flags: Any) -> None:
     from streamhub.transport.public_tls import PublicTls
 
     settings = _settings(flags)
+    if new_settings and not settings.cluster.ray_address:
+        raise click.UsageError(
+            "--new-settings goes with --ray-address; else end StreamHub and start it again"
+        )
     LinkTls.of(settings.cluster)  # before anything is started: its hosts would only find out
     PublicTls.of(settings.server)
     check_token_keys(settings.auth)
@@ -70,7 +79,7 @@ def up(**flags: Any) -> None:
     configure_logging(json_logs, settings.logging.level)
     progress = TerminalProgress() if on_terminal and not json_logs else LogProgress()
     if settings.cluster.ray_address:
-        run_joined(settings, progress)
+        run_joined(settings, progress, new_settings=new_settings)
     else:
         run_up(settings, progress, json_logs=json_logs)
 

@@ -26,12 +26,13 @@ if TYPE_CHECKING:  # Ray reads its environment when it is imported
 log = structlog.get_logger(__name__)
 
 
-def run_joined(settings: Settings, progress: Progress) -> None:
+def run_joined(settings: Settings, progress: Progress, *, new_settings: bool = False) -> None:
     """Join the Ray cluster, make or find the supervisor, tell the state until SIGINT or SIGTERM, or
     until the supervisor is ended for good.
 
     What was started goes on after a signal, and whatever happens to this process: supervisor and
-    hosts are detached from it. May run on several nodes at once; the first one's settings hold.
+    hosts are detached from it. May run on several nodes at once; the first one's settings hold,
+    until one comes with `new_settings`, which ends the others: hosts that start get those.
     Raises KeyboardInterrupt when interrupted before it was ready; SettingsError, NotStarted,
     RayNotStarted, SchemaMismatch, StoreMisconfigured, PermissionError, OSError, TryAgain.
     """
@@ -41,7 +42,7 @@ def run_joined(settings: Settings, progress: Progress) -> None:
     signals.install()
     with ExitStack() as ends:
         ends.enter_context(redirect_stdout(RayWords()))
-        link = _start(settings, progress, signals, ends)
+        link = _start(settings, progress, signals, ends, new_settings=new_settings)
         server = settings.server
         admin_url = url_of(server.admin_host, server.admin_port)
         url = url_of(server.host, server.port, tls=server.tls_cert is not None)
@@ -51,13 +52,20 @@ def run_joined(settings: Settings, progress: Progress) -> None:
             told.tell(link.look())
             time.sleep(LOOP_S)
     if link.over:
-        log.warning("supervisor_ended", why="streamhub down, or another version in its place")
+        log.warning(
+            "supervisor_ended", why="streamhub down, or another version or settings in its place"
+        )
     else:
         progress.left()
 
 
 def _start(
-    settings: Settings, progress: Progress, signals: StopSignals, ends: ExitStack
+    settings: Settings,
+    progress: Progress,
+    signals: StopSignals,
+    ends: ExitStack,
+    *,
+    new_settings: bool,
 ) -> "SupervisorLink":
     make_private(settings.server.data)
     os.chdir(settings.server.data)  # Ray puts our folder on its workers' import path
@@ -71,7 +79,8 @@ def _start(
 
     with progress.step("Hosts"):
         # The hosts' records go to the files of their own nodes: JSON, whatever is shown here.
-        link = SupervisorLink(Plan(settings=settings, json_logs=True), hosts_per_node(settings))
+        plan = Plan(settings=settings, json_logs=True)
+        link = SupervisorLink(plan, hosts_per_node(settings), new_settings=new_settings)
         wait_until_complete(link.look)
     signals.hold()
     if admin is not None:

@@ -13,6 +13,7 @@ from streamhub.cluster.names import NAMESPACE, SUPERVISOR, SUPERVISORS
 from streamhub.cluster.plan import Plan, needed
 from streamhub.cluster.ray_actors import SupervisorActor
 from streamhub.cluster.supervisor import Report
+from streamhub.domain.errors import TryAgain
 from streamhub.persistence.postgres import open_pool
 from streamhub.persistence.wishes import PostgresWishStore
 
@@ -22,20 +23,24 @@ ASK_EVERY_S: Final = 1.0
 _ASK_FIRST_EVERY_S: Final = 0.2  # until all hosts are there
 ANSWER_WITHIN_S: Final = 5.0
 _LOOK_EVERY_S: Final = 0.1
+_END_WITHIN_S: Final = 30.0
 
 
 class SupervisorLink:
     """Asks the supervisor for its report about once a second, also while it is being restarted."""
 
-    def __init__(self, plan: Plan, hosts_per_node: int) -> None:
-        """Create the supervisor, or find the one there is, whose settings hold then. One of another
-        version is ended; its hosts are taken over. Ray must be connected.
+    def __init__(self, plan: Plan, hosts_per_node: int, *, new_settings: bool = False) -> None:
+        """Create the supervisor, or find the one there is, whose settings hold then, unless
+        `new_settings`. One of another version, or of the old settings, is ended; its hosts are
+        taken over as they are. Ray must be connected.
 
-        Raises TryAgain when PostgreSQL is away.
+        Raises TryAgain when PostgreSQL is away, or the old supervisor does not end.
         """
         self._plan = plan
         self._hosts_per_node = hosts_per_node
         asyncio.run(_wish_up(plan))
+        if new_settings:
+            _end_supervisor()
         self._handle = self._get_or_create()
         _end_other_versions()
         self._call: Any = None
@@ -112,6 +117,18 @@ class SupervisorLink:
             self._handle = self._get_or_create()
         except (RayError, ValueError) as error:
             log.warning("supervisor_not_made", error=type(error).__name__)
+
+
+def _end_supervisor() -> None:
+    """Returns when its name is free."""
+    deadline = time.monotonic() + _END_WITHIN_S
+    while time.monotonic() < deadline:
+        try:
+            ray.kill(ray.get_actor(SUPERVISOR, namespace=NAMESPACE), no_restart=True)
+        except ValueError:
+            return
+        time.sleep(_LOOK_EVERY_S)
+    raise TryAgain("unavailable", f"the supervisor did not end within {_END_WITHIN_S:.0f} s")
 
 
 def _end_other_versions() -> None:

@@ -48,7 +48,8 @@ class Nodes:
         self.network = Network()
         self._folder = folder
         self.stores = ReachableStores(folder / "data", self.network.stores, self.network.subnet)
-        self._auth_secret, self._cluster_secret = secrets.token_hex(32), secrets.token_hex(32)
+        self.auth_secret, self._cluster_secret = secrets.token_hex(32), secrets.token_hex(32)
+        self.other_auth_secret = ""
         self._numbers = itertools.count(1)
         self._up: subprocess.Popen[bytes] | None = None
         self._ups = itertools.count(1)
@@ -87,24 +88,37 @@ class Nodes:
         self.network.remove(name)
         self._announce()
 
-    def join(self) -> None:
+    def join(self, *arguments: str) -> None:
         """`streamhub up` on the head; returns when it says that it is ready."""
         self._log = self._folder / f"up-{next(self._ups)}.log"
         command = [*_STREAMHUB, "up", "--json-logs", "--hosts", "1"]
         command += ["--ray-address", self.ray.address, "--data", str(self._folder / "up")]
+        command += arguments
         self._up = self.network.spawn(HEAD, command, environment=self._environment, log=self._log)
         wait_for(self._is_ready, "streamhub up is ready", START_WITHIN_S)
 
-    def down(self) -> int:
-        """`streamhub down`, which ends all hosts and so `streamhub up`; the exit code of that."""
-        assert self._up is not None
+    def replace_settings(self) -> int:
+        """Another `streamhub up`, whose settings hold from then on. It ends the one before, whose
+        exit code this is."""
+        before = self._up
+        assert before is not None
+        self.join("--new-settings")
+        return before.wait(60)
+
+    def command(self, *arguments: str) -> None:
+        """An operator's command, to its end."""
         subprocess.run(
-            [*_STREAMHUB, "down"],
+            [*_STREAMHUB, *arguments],
             env=self._environment,
             cwd=self._folder,
             check=True,
             capture_output=True,
         )
+
+    def down(self) -> int:
+        """`streamhub down`, which ends all hosts and so `streamhub up`; the exit code of that."""
+        assert self._up is not None
+        self.command("down")
         return self._up.wait(60)
 
     def leave(self) -> int:
@@ -119,6 +133,9 @@ class Nodes:
     def names(self) -> list[str]:
         """The nodes that carry hosts."""
         return [name for name in self.network.addresses if name not in (HEAD, "clients", "stores")]
+
+    def public_url(self, name: str) -> str:
+        return f"http://{self.network.addresses[name]}:{PORT}"
 
     async def view(self) -> View:
         """The view, from PostgreSQL. Any thread."""
@@ -173,7 +190,8 @@ class Nodes:
             "STREAMHUB_DATABASE_URL": urls.postgres,
             "STREAMHUB_REDIS_URL": urls.redis,
             "STREAMHUB_S3_URL": urls.objects,
-            "STREAMHUB_AUTH_SECRET": self._auth_secret,
+            "STREAMHUB_AUTH_SECRET": self.auth_secret,
+            "STREAMHUB_AUTH_OTHER_SECRETS": self.other_auth_secret,
             "STREAMHUB_CLUSTER_SECRET": self._cluster_secret,
             "STREAMHUB_HEARTBEAT_MS": str(HEARTBEAT_MS),
             "STREAMHUB_HOST": "0.0.0.0",  # noqa: S104 - of a namespace

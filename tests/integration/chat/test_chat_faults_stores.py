@@ -62,9 +62,12 @@ async def test_while_postgresql_is_away_nothing_is_acknowledged_and_sockets_stay
     _databases(cluster, away=False)
 
     async def served() -> bool:
-        """On both hosts, and acknowledged."""
-        sent = [await _send(socket, channel, "back") for socket in sockets]
-        return all(reply.problem is None for reply in sent)
+        """On both hosts, and acknowledged. Who is told to wait waits."""
+        for socket in sockets:
+            if (problem := (await _send(socket, channel, "back")).problem) is not None:
+                await asyncio.sleep((problem.retry_after_ms or 0) / 1000)
+                return False
+        return True
 
     await until(served, within_s=BACK_WITHIN_S)
     for number, socket in enumerate(sockets):  # the same sockets, the same keys
