@@ -1,19 +1,27 @@
 """The actor that orders one channel's changes and publishes them."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from streamhub.actors.context import Context, Token
 from streamhub.actors.ring import Ring, RingBudget
+from streamhub.actors.roster import Roster, SlowMode
 from streamhub.domain.channels import (
+    BanDraft,
+    ChannelUpdated,
     Committed,
     Declined,
+    Delete,
+    Edit,
+    InfoDraft,
     JoinDraft,
     LeaveDraft,
     Loaded,
-    MembersJoined,
-    MembersLeft,
+    Member,
+    MemberDraft,
+    MembersChange,
+    MembershipDraft,
     MessageCreated,
     MessageDeleted,
     MessageDraft,
@@ -29,11 +37,18 @@ from streamhub.domain.envelopes import Standing, Topic
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import MESSAGE, MessageId, UserId
 from streamhub.domain.membership import (
+    called_by,
     check_may_add,
+    check_may_ban,
     check_may_listen,
     check_may_post,
     check_may_remove,
     check_may_revise,
+    check_may_update,
+    check_may_update_member,
+    check_not_banned,
+    check_not_muted,
+    check_rules_fit,
     moderates,
 )
 from streamhub.domain.messages import (
@@ -41,6 +56,8 @@ from streamhub.domain.messages import (
     UNKNOWN,
     AddMembers,
     Answer,
+    BanMembers,
+    ChannelChanged,
     Done,
     MembersChanged,
     Post,
@@ -52,6 +69,8 @@ from streamhub.domain.messages import (
     TakeHint,
     Typing,
     TypingStarted,
+    UpdateChannel,
+    UpdateMember,
     inbox_actor,
 )
 
@@ -71,7 +90,8 @@ class ChannelActor:
     def __init__(self, loaded: Loaded, budget: RingBudget) -> None:
         self._channel = loaded.channel
         self._head = loaded.head
-        self._members = {member.user: member for member in loaded.members}
+        self._roster = Roster(loaded)
+        self._slow_mode = SlowMode(loaded.wrote_at)
         self._ring = Ring(budget, loaded.head.rev)
         self._recent: OrderedDict[Identity, tuple[bytes, Receipt]] = OrderedDict()
         self._pending: dict[Identity, tuple[bytes, list[Token]]] = {}
@@ -103,6 +123,11 @@ class ChannelActor:
         if post.after is not None and not self._knows((post.author, post.after)):
             ctx.reply(MOVED)  # both were sent to the owner before, or the first one is on its way
             return
+        member = self._members[post.author]
+        check_not_muted(member, ctx.now_ms)
+        called = called_by(self._channel, self._members, post.author, post.mentions)
+        writing = any(author == post.author for author, _ in self._pending)
+        self._slow_mode.check(self._channel, member, ctx.now_ms, writing=writing)
         draft = MessageDraft(
             channel=self._channel.id,
             term=self._head.term,
@@ -117,7 +142,8 @@ class ChannelActor:
             files=post.files,
             counts=post.counts,
             in_channel=post.in_channel,
-            floor_seq=self._members[post.author].floor_seq,
+            floor_seq=member.floor_seq,
+            called=called,
         )
         ctx.store(
             draft,
@@ -129,6 +155,10 @@ class ChannelActor:
     def on_revise(self, revise: Revise, ctx: Context) -> None:
         check_may_revise(self._channel, self._members, revise.by)
         member = self._members[revise.by]
+        if not isinstance(revise.operation, Delete):
+            check_not_muted(member, ctx.now_ms)
+        if isinstance(revise.operation, Edit):
+            called_by(self._channel, self._members, revise.by, revise.operation.mentions)
         draft = RevisionDraft(
             channel=self._channel.id,
             term=self._head.term,
@@ -148,6 +178,7 @@ class ChannelActor:
 
     def on_add(self, add: AddMembers, ctx: Context) -> None:
         check_may_add(self._channel, self._members, add.by, add.users)
+        check_not_banned(self._roster.banned, add.by, add.users)
         users = tuple(user for user in dict.fromkeys(add.users) if user not in self._members)
         if not users:
             ctx.reply(MembersChanged(rev=self._head.rev, members=()))
@@ -158,12 +189,18 @@ class ChannelActor:
             users=users,
             role=add.role,
             at=ctx.now_ms,
-            floor_seq=0 if self._channel.visibility == "public" else None,
+            floor_seq=None if self._channel.seen_from_joining else 0,
         )
         self._store_members(draft, ctx)
 
     def on_remove(self, remove: RemoveMembers, ctx: Context) -> None:
-        check_may_remove(self._channel, self._members, remove.by, remove.users)
+        check_may_remove(
+            self._channel,
+            self._members,
+            remove.by,
+            remove.users,
+            everywhere=remove.everywhere,
+        )
         users = tuple(user for user in dict.fromkeys(remove.users) if user in self._members)
         if not users:
             ctx.reply(MembersChanged(rev=self._head.rev, members=()))
@@ -173,8 +210,62 @@ class ChannelActor:
         )
         self._store_members(draft, ctx)
 
+    def on_ban(self, ban: BanMembers, ctx: Context) -> None:
+        check_may_ban(self._channel, self._members, ban.by, ban.users, everywhere=ban.everywhere)
+        channel, term, users = self._channel.id, self._head.term, ban.users
+        self._store_members(
+            BanDraft(channel=channel, term=term, users=users, at=ctx.now_ms)
+            if ban.on
+            else MemberDraft(channel=channel, term=term, users=users, unban=True),
+            ctx,
+        )
+
+    def on_update_member(self, update: UpdateMember, ctx: Context) -> None:
+        check_may_update_member(
+            self._channel,
+            self._members,
+            update.by,
+            update.user,
+            role=update.role,
+            everywhere=update.everywhere,
+        )
+        draft = MemberDraft(
+            channel=self._channel.id,
+            term=self._head.term,
+            users=(update.user,),
+            role=update.role,
+            muted_until=update.muted_until,
+        )
+        self._store_members(draft, ctx)
+
+    def on_update(self, update: UpdateChannel, ctx: Context) -> None:
+        check_may_update(
+            self._channel,
+            self._members,
+            update.by,
+            whole=update.archived is not None or not _OF_MODERATORS.issuperset(update.rules),
+            everywhere=update.everywhere,
+        )
+        check_rules_fit(self._channel, update.rules)
+        draft = InfoDraft(
+            channel=self._channel.id,
+            term=self._head.term,
+            at=ctx.now_ms,
+            name=update.name,
+            topic=update.topic,
+            archived=update.archived,
+            rules=update.rules,
+        )
+        token = ctx.take_reply()
+        ctx.store(
+            draft,
+            then=lambda outcome, ctx: self.on_updated(token, outcome, ctx),
+            failed=lambda failure, ctx: self.on_not_stored(token, failure, ctx),
+        )
+
     def on_typing(self, typing: Typing, ctx: Context) -> None:
         check_may_listen(self._channel, self._members, typing.user)
+        check_not_muted(self._members[typing.user], ctx.now_ms)
         ctx.publish(TypingStarted(channel=self._channel.id, user=typing.user))
 
     # -- commits: apply ---------------------------------------------------------------------
@@ -190,6 +281,7 @@ class ChannelActor:
             message, first_digest = outcome.message, outcome.digest
         else:
             message, first_digest = _message(outcome), digest
+            self._slow_mode.wrote(self._channel, message.author, message.created_at)
         receipt = Receipt(
             id=message.id,
             seq=message.seq,
@@ -219,15 +311,18 @@ class ChannelActor:
 
     def on_members_changed(self, token: Token, outcome: Committed, ctx: Context) -> None:
         change = outcome.change
-        if isinstance(change, MembersJoined):
-            self._members.update((member.user, member) for member in change.members)
-        elif isinstance(change, MembersLeft):
-            for member in change.members:
-                self._members.pop(member.user, None)
-        else:
-            raise TypeError(f"a membership draft became {type(change).__name__}")
+        assert isinstance(change, MembersChange)
+        self._roster.take(change)
         ctx.answer(token, MembersChanged(rev=outcome.head.rev, members=change.members))
         if change.members:
+            self._commit(outcome, ctx)
+
+    def on_updated(self, token: Token, outcome: Settled, ctx: Context) -> None:
+        assert isinstance(outcome, Committed)
+        assert isinstance(outcome.change, ChannelUpdated)
+        self._channel = outcome.change.info
+        ctx.answer(token, ChannelChanged(channel=self._channel))
+        if outcome.head.rev > self._head.rev:
             self._commit(outcome, ctx)
 
     def on_not_stored(self, token: Token, failure: NotStored, ctx: Context) -> None:
@@ -236,7 +331,11 @@ class ChannelActor:
 
     # -- private ----------------------------------------------------------------------------
 
-    def _store_members(self, draft: JoinDraft | LeaveDraft, ctx: Context) -> None:
+    @property
+    def _members(self) -> Mapping[UserId, Member]:
+        return self._roster.members
+
+    def _store_members(self, draft: MembershipDraft, ctx: Context) -> None:
         token = ctx.take_reply()
 
         def then(outcome: Settled, ctx: Context) -> None:
@@ -276,9 +375,15 @@ class ChannelActor:
         Revise: on_revise,
         AddMembers: on_add,
         RemoveMembers: on_remove,
+        BanMembers: on_ban,
+        UpdateMember: on_update_member,
+        UpdateChannel: on_update,
         Typing: on_typing,
     }
 
+
+_OF_MODERATORS: Final = frozenset({"slow_mode_s"})
+"""Rules that are not for owners alone."""
 
 _KEY_REUSED: Final = Problem(
     code="key_reused", detail="the key was used before for another message", field="k"

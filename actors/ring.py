@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Final
 
-from streamhub.domain.channels import Change, MembersJoined, MembersLeft
+from streamhub.domain.channels import Change, MessageCreated, MessageDeleted, MessageUpdated
 from streamhub.domain.sync import reactions_bytes
 
 MAX_CHANGES: Final = 256
@@ -31,7 +31,7 @@ class Ring:
     def append(self, change: Change) -> None:
         """Add the change that follows the newest."""
         size = _OVERHEAD_BYTES
-        if not isinstance(change, MembersJoined | MembersLeft):
+        if isinstance(change, MessageCreated | MessageUpdated | MessageDeleted):
             message = change.message
             size += len(message.text) * 2 + reactions_bytes(message)
         self._changes.append((change, size))

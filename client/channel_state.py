@@ -15,6 +15,7 @@ from streamhub.client.events import (
     ChannelUpdated,
     MemberJoined,
     MemberLeft,
+    MemberUpdated,
     MessageChanged,
     MessagePosted,
     ReadUpdated,
@@ -46,8 +47,10 @@ class ChannelState:
     `need` is what must be asked of the server to get on; its reply goes to `page` or `filled`.
     """
 
-    def __init__(self, overview: ChannelOverview, keep: int) -> None:
+    def __init__(self, overview: ChannelOverview, keep: int, me: str | None = None) -> None:
+        """`me`: whose role the overview has."""
         self._keep: Final = keep
+        self._me: Final = me
         self.overview = overview
         self.rev = overview.rev
         self.posted_seq = overview.last_seq
@@ -110,8 +113,10 @@ class ChannelState:
         self._coming = page.more
         self.hear(page.to_rev + page.more)
 
-    def change(self, rev: int, body: Outgoing, key: str | None) -> list[ChannelChange]:
-        """A live change: applied if it is the next one."""
+    def change(
+        self, rev: int, body: Outgoing, key: str | None, *, updated: bool = False
+    ) -> list[ChannelChange]:
+        """A live change: applied if it is the next one. `updated`: members are not new."""
         self.hear(rev)
         if self._filling or self._partial or rev != self.rev + 1:
             return []
@@ -120,7 +125,7 @@ class ChannelState:
             case MessageEvent(message=message):
                 return [*self._message(message, key), *self._release(everything=True)]
             case MemberEvent(members=members):
-                return [self._member(member) for member in members]
+                return [self._member(member, updated=updated) for member in members]
             case ChannelEvent(channel=info):
                 return [self._info(info)]
             case _:
@@ -235,7 +240,11 @@ class ChannelState:
             unread=max(0, nth - self.overview.read_nth),
         )
 
-    def _member(self, member: MemberObject) -> MemberJoined | MemberLeft:
+    def _member(self, member: MemberObject, *, updated: bool = False) -> ChannelChange:
+        if member.user == self._me and not member.left:
+            self.overview = structs.replace(self.overview, role=member.role)
+        if updated:
+            return MemberUpdated(self.id, member)
         return (MemberLeft if member.left else MemberJoined)(self.id, member)
 
     def _info(self, info: ChannelObject) -> ChannelUpdated:

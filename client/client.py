@@ -41,6 +41,8 @@ _NO_PROGRESS_S: Final = 1.0
 
 T = TypeVar("T")
 
+_TOO_OFTEN: Final = 429
+
 
 class StreamHubClient(Commands):
     """One user's connection to a server, used as an asynchronous context manager.
@@ -195,7 +197,8 @@ class StreamHubClient(Commands):
         within_s: float = WITHIN_S,
         apply: Callable[[Outgoing], None] | None = None,
     ) -> Any:
-        """Do a command once: through reconnects, and refusals that are worth retrying.
+        """Do a command once: through reconnects, and refusals that are worth retrying, unless it
+        came too often for the time there is.
 
         Raises Refused; its code is `unknown` for a command that may not be sent twice and lost
         its reply. Raises Unacknowledged after `within_s`, and SessionEnded.
@@ -203,7 +206,7 @@ class StreamHubClient(Commands):
         repeatable = key is not None or name in HARMLESS
         pauses = Pauses()
         try:
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout(within_s) as limit:
                 while True:
                     connection = await self._link.connected()
                     try:
@@ -213,7 +216,9 @@ class StreamHubClient(Commands):
                     except Refused as error:
                         if not error.retry or (error.may_be_done and not repeatable):
                             raise
-                        retry_after_ms = error.problem.retry_after_ms
+                        asked_ms = error.problem.retry_after_ms or 0
+                        if error.problem.status == _TOO_OFTEN and _ends_within(limit, asked_ms):
+                            raise
                     except NoReply:
                         if not repeatable:
                             detail = f"the connection was lost before {name} was answered"
@@ -221,7 +226,7 @@ class StreamHubClient(Commands):
                         continue
                     except NotSent:
                         continue
-                    await asyncio.sleep(pauses.next_s(retry_after_ms))
+                    await asyncio.sleep(pauses.next_s(asked_ms))
         except TimeoutError:
             raise Unacknowledged(name, key) from None
 
@@ -293,3 +298,8 @@ class StreamHubClient(Commands):
                 self._tell(self._model.removed(need.channel))
         if self._model.next_need() == need:
             await asyncio.sleep(_NO_PROGRESS_S)
+
+
+def _ends_within(limit: asyncio.Timeout, wait_ms: int) -> bool:
+    when = limit.when()
+    return when is not None and when <= asyncio.get_running_loop().time() + wait_ms / 1000

@@ -4,6 +4,7 @@ import secrets
 from typing import Final
 
 from streamhub.client.calls import WITHIN_S as WITHIN_S
+from streamhub.client.commands_managing import ManagingCommands
 from streamhub.client.commands_revising import RevisingCommands
 from streamhub.client.commands_saving import SavingCommands
 from streamhub.client.commands_threads import ThreadCommands
@@ -39,8 +40,14 @@ HARMLESS: Final = frozenset(
         "channel.sync",
         "channel.read",
         "channel.mark_unread",
+        "channel.update",
+        "channel.archive",
         "direct.open",
         "member.list",
+        "member.update",
+        "member.ban",
+        "member.unban",
+        "member.banned",
         "message.get",
         "message.history",
         "message.edit",
@@ -63,7 +70,7 @@ HARMLESS: Final = frozenset(
 """Without a key, but doing them twice is the same as doing them once."""
 
 
-class Commands(RevisingCommands, SavingCommands, ThreadCommands):
+class Commands(ManagingCommands, RevisingCommands, SavingCommands, ThreadCommands):
     """All commands raise Refused, Unacknowledged and SessionEnded; see `call`."""
 
     async def send(

@@ -41,8 +41,16 @@ class MemberLeft(Struct, frozen=True):
     member: MemberObject
 
 
+class MemberUpdated(Struct, frozen=True):
+    """A member has another role, is muted or not, or is banned no more. What changed while one was
+    away is told as MemberJoined, which says how the member is now."""
+
+    channel: str
+    member: MemberObject
+
+
 class ChannelUpdated(Struct, frozen=True):
-    """Its name, topic or visibility are different now."""
+    """Its name, topic, rules or whether it is archived are different now."""
 
     channel: ChannelObject
 
@@ -96,7 +104,9 @@ class ConnectionRestored(Struct, frozen=True):
     pass
 
 
-ChannelChange = MessagePosted | MessageChanged | MemberJoined | MemberLeft | ChannelUpdated
+ChannelChange = (
+    MessagePosted | MessageChanged | MemberJoined | MemberLeft | MemberUpdated | ChannelUpdated
+)
 
 ClientEvent = (
     ChannelChange

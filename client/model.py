@@ -154,7 +154,8 @@ class Model:
                 return state.pushed(page)
             case body if EVENTS[event.name].durable and event.rev is not None:
                 if not busy:
-                    return state.change(event.rev, body, event.key)
+                    updated = event.name == "member.updated"
+                    return state.change(event.rev, body, event.key, updated=updated)
                 state.hear(event.rev)
         return []
 
@@ -167,7 +168,8 @@ class Model:
         return []
 
     def _add(self, overview: ChannelOverview) -> list[ClientEvent]:
-        self._channels[overview.id] = ChannelState(overview, self._keep)
+        me = self.user.id if self.user else None
+        self._channels[overview.id] = ChannelState(overview, self._keep, me)
         return [events.ChannelAdded(overview)]
 
     def _look(self, state: ChannelState) -> None:

@@ -54,6 +54,7 @@ _ADMIN_READ: Final = Right("admin", "admin")
 
 RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
     {
+        "channel.archive": _WRITE,
         "channel.create": _WRITE,
         "channel.get": _READ,
         "channel.join": _WRITE,
@@ -62,11 +63,16 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "channel.mark_unread": _READ,
         "channel.read": _READ,  # one's own marker: reading is what a suspended account may do
         "channel.sync": _READ,
+        "channel.update": _WRITE,
         "direct.open": _WRITE,
         "focus": _READ,
         "member.add": _WRITE,
+        "member.ban": _WRITE,
+        "member.banned": _READ,
         "member.list": _READ,
         "member.remove": _WRITE,
+        "member.unban": _WRITE,
+        "member.update": _WRITE,
         "message.delete": _WRITE,
         "message.edit": _WRITE,
         "message.editions": _READ,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Generic, Literal, Protocol, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from streamhub.domain.errors import TryAgain
 from streamhub.domain.ids import ChannelId, FileId, MessageId, UserId
@@ -24,6 +25,12 @@ Kind = Literal["channel", "direct", "group"]
 Visibility = Literal["public", "private"]
 Role = Literal["owner", "moderator", "member"]
 
+LOOKED_BACK: Final = 1000
+"""Of so many messages a new owner reads who wrote when, for the slow mode."""
+
+MUTED_FOR_EVER: Final = 2**53 - 1
+"""The largest time on the wire."""
+
 
 class Head(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A channel's numbers: the durable truth is its row.
@@ -36,6 +43,19 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     rev: int
     seq: int
     nth: int
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What holds in a channel beside who is in it.
+
+    slow_mode_s  seconds between two messages of one member who does not moderate; 0: none
+    history      who joins a private channel sees all of it, or what comes from then on
+    announcers   who may call everybody by `@channel` and `@here`
+    """
+
+    slow_mode_s: int = 0
+    history: Literal["all", "joined"] = "joined"
+    announcers: Literal["members", "moderators"] = "members"
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -55,12 +75,19 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     archived_at: int | None = None
     rev: int = 0
     users: tuple[UserId, ...] = ()
+    rules: Rules = Rules()
+
+    @property
+    def seen_from_joining(self) -> bool:
+        """Whether what was said before is not for who joins."""
+        return self.visibility == "private" and self.rules.history == "joined"
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One user's membership. Who left stays as a tombstone: `left_at` is set and `rev` rises.
 
-    History up to and including `floor_seq` is not for this member (0: all of it is).
+    History up to and including `floor_seq` is not for this member (0: all of it is). Until
+    `muted_until` (ms) it may only read; who is banned since `banned_at` may not come back.
     """
 
     user: UserId
@@ -69,14 +96,18 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rev: int
     left_at: int | None = None
     floor_seq: int = 0
+    muted_until: int | None = None
+    banned_at: int | None = None
 
 
-class Mention(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """`text[offset:offset + length]` (code points) names `user`."""
+class Mention(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """`text[offset:offset + length]` (code points) names `user`, or `calls` everybody in the
+    channel, or those who are there at the moment."""
 
-    user: UserId
+    user: UserId | None = None
     offset: int
     length: int
+    calls: Literal["channel", "here"] | None = None
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -124,7 +155,8 @@ class MessageDraft(msgspec.Struct, frozen=True, kw_only=True):
     """A message to append. `key` is unique per author and channel for ever; `digest` is the
     SHA-256 of the validated body, so a repeat with another body is found out. A reply (`thread`)
     changes the message it replies to as well; its author sees what is above `floor_seq`. What does
-    not count is unread for nobody, and those it mentions are not told."""
+    not count is unread for nobody, and those it mentions are not told. `called` are those whom it
+    mentions without naming them."""
 
     channel: ChannelId
     term: int
@@ -140,13 +172,22 @@ class MessageDraft(msgspec.Struct, frozen=True, kw_only=True):
     counts: bool = True
     in_channel: bool = False
     floor_seq: int = 0
+    called: tuple[UserId, ...] = ()
+
+    @property
+    def told(self) -> list[UserId]:
+        """Whom it mentions, in the order of their ids."""
+        if not self.counts or not (self.mentions or self.called):
+            return []
+        named = {mention.user for mention in self.mentions if mention.user is not None}
+        return sorted((named | {*self.called}) - {self.author})
 
 
 class JoinDraft(msgspec.Struct, frozen=True, kw_only=True):
     """Make `users` members with `role`, from `floor_seq` on (None: the head at the commit).
 
-    What is there already counts as read. Who is a member stays as they are; if that is everybody,
-    the outcome is Committed with no `members`, the head unchanged and no rev taken.
+    What is there already counts as read. Who is a member, or banned, stays as they are; if that is
+    everybody, the outcome is Committed with no `members`, the head unchanged and no rev taken.
     """
 
     channel: ChannelId
@@ -165,6 +206,52 @@ class LeaveDraft(msgspec.Struct, frozen=True, kw_only=True):
     term: int
     users: tuple[UserId, ...]
     at: int
+
+
+class BanDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """End the membership of `users` for good, also of those who were none. Who is banned stays as
+    they are: the outcome is as for a JoinDraft."""
+
+    channel: ChannelId
+    term: int
+    users: tuple[UserId, ...]
+    at: int
+
+
+class MemberDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """Give `users` a role, mute them until some time (0: no longer), or end their ban; None leaves
+    a field as it is. When nothing changes the outcome is as for a JoinDraft."""
+
+    channel: ChannelId
+    term: int
+    users: tuple[UserId, ...]
+    role: Role | None = None
+    muted_until: int | None = None
+    unban: bool = False
+
+
+class InfoDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """Change a channel's properties; None leaves one as it is, an empty topic takes it away.
+    `rules` are the fields of Rules that change. When nothing changes the outcome is Committed with
+    the head unchanged."""
+
+    channel: ChannelId
+    term: int
+    at: int
+    name: str | None = None
+    topic: str | None = None
+    archived: bool | None = None
+    rules: dict[str, int | str] = {}
+
+    def applied_to(self, channel: Channel) -> Channel:
+        """What the properties are then; their `rev` is given by the commit."""
+        named = {} if self.name is None else {"name": self.name}
+        told = {} if self.topic is None else {"topic": self.topic or None}
+        kept: dict[str, int | None] = {}
+        if self.archived is not None:
+            kept = {"archived_at": (channel.archived_at or self.at) if self.archived else None}
+        rules = replace(channel.rules, **self.rules)
+        return replace(channel, **named, **told, **kept, rules=rules)
 
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True, tag="edit", omit_defaults=True):
@@ -209,7 +296,8 @@ class RevisionDraft(msgspec.Struct, frozen=True, kw_only=True):
     operation: Operation
 
 
-Draft = MessageDraft | JoinDraft | LeaveDraft | RevisionDraft
+MembershipDraft = JoinDraft | LeaveDraft | BanDraft | MemberDraft
+Draft = MessageDraft | RevisionDraft | MembershipDraft | InfoDraft
 
 
 # -- changes: committed, numbered, published ----------------------------------------------------
@@ -250,6 +338,23 @@ class MembersLeft(msgspec.Struct, frozen=True, kw_only=True, tag="member.left"):
     members: tuple[Member, ...]
 
 
+class MembersUpdated(msgspec.Struct, frozen=True, kw_only=True, tag="member.updated"):
+    """A role, a mute, the end of a ban."""
+
+    channel: ChannelId
+    rev: int
+    members: tuple[Member, ...]
+
+
+class ChannelUpdated(msgspec.Struct, frozen=True, kw_only=True, tag="channel.updated"):
+    """Its properties as they are now; `archived`: since this change it is."""
+
+    channel: ChannelId
+    rev: int
+    info: Channel
+    archived: bool = False
+
+
 class Skipped(msgspec.Struct, frozen=True, kw_only=True):
     """A change for those who may not see it; only its rev counts. It never travels between hosts,
     since who may see what is decided where the session is."""
@@ -258,7 +363,8 @@ class Skipped(msgspec.Struct, frozen=True, kw_only=True):
     rev: int
 
 
-Change = MessageCreated | MessageUpdated | MessageDeleted | MembersJoined | MembersLeft
+MembersChange = MembersJoined | MembersLeft | MembersUpdated
+Change = MessageCreated | MessageUpdated | MessageDeleted | MembersChange | ChannelUpdated
 
 
 class Hint(msgspec.Struct, frozen=True, kw_only=True):
@@ -345,11 +451,14 @@ class Journal(Protocol):
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """A channel as its new owner finds it: the present members, and the newest changes."""
+    """A channel as its new owner finds it: the present members, who is banned, and when those who
+    wrote last did (ms), as far as its slow mode asks."""
 
     channel: Channel
     head: Head
     members: tuple[Member, ...]
+    banned: tuple[UserId, ...] = ()
+    wrote_at: tuple[tuple[UserId, int], ...] = ()
 
 
 class Overview(msgspec.Struct, frozen=True, gc=False):
@@ -492,6 +601,12 @@ class ChannelStore(Protocol):
         self, channel: ChannelId, user: UserId, cursor: str | None, limit: int
     ) -> Page[Member] | None:
         """Present members in order of joining."""
+        ...
+
+    async def banned(
+        self, channel: ChannelId, user: UserId, cursor: str | None, limit: int
+    ) -> Page[Member] | None:
+        """Those who are banned, in the order of their ids."""
         ...
 
     async def changes(

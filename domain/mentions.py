@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 from streamhub.domain.channels import Mention
 from streamhub.domain.people import Person
@@ -15,17 +15,24 @@ _MENTION: Final = re.compile(
 )
 
 
+_CALLS: Final[Mapping[str, Literal["channel", "here"]]] = {"channel": "channel", "here": "here"}
+"""No handles, see `domain.accounts.RESERVED_HANDLES`."""
+
+
 def handles_in(text: str) -> frozenset[str]:
-    """The handles a text may mention, in lower case."""
+    """The handles a text may mention, in lower case; and `channel` and `here`, if it calls."""
     return frozenset(name for name, _, _ in _found(text))
 
 
 def mentions_in(text: str, people: Mapping[str, Person]) -> tuple[Mention, ...]:
-    """Where `text` names these people (by lower-case handle); offsets in code points."""
+    """Where `text` names these people (by lower-case handle), or calls everybody; offsets in code
+    points."""
     return tuple(
-        Mention(user=people[name].id, offset=offset, length=length)
+        Mention(calls=_CALLS[name], offset=offset, length=length)
+        if name in _CALLS
+        else Mention(user=people[name].id, offset=offset, length=length)
         for name, offset, length in _found(text)
-        if name in people
+        if name in people or name in _CALLS
     )
 
 

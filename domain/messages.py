@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from streamhub.domain.channels import (
+    Channel,
     Hint,
     Member,
     Mention,
@@ -72,11 +73,50 @@ class AddMembers(msgspec.Struct, frozen=True, kw_only=True, tag="add"):
     role: Role = "member"
 
 
-class RemoveMembers(msgspec.Struct, frozen=True, kw_only=True, tag="remove"):
-    """End the membership of `users`; `by` leaves itself or removes. Answered `MembersChanged`."""
+class RemoveMembers(msgspec.Struct, frozen=True, kw_only=True, tag="remove", omit_defaults=True):
+    """End the membership of `users`; `by` leaves itself or removes. Answered `MembersChanged`.
+
+    `everywhere`, here and below: the account may do in every channel it is in what an owner may."""
 
     by: UserId
     users: tuple[UserId, ...]
+    everywhere: bool = False
+
+
+class BanMembers(msgspec.Struct, frozen=True, kw_only=True, tag="ban", omit_defaults=True):
+    """End the membership of `users` for good, or (not `on`) their ban. Answered
+    `MembersChanged`."""
+
+    by: UserId
+    users: tuple[UserId, ...]
+    on: bool
+    everywhere: bool = False
+
+
+class UpdateMember(
+    msgspec.Struct, frozen=True, kw_only=True, tag="update_member", omit_defaults=True
+):
+    """Give a member a role, or mute it until some time (ms; past: no longer). Answered
+    `MembersChanged`."""
+
+    by: UserId
+    user: UserId
+    role: Role | None = None
+    muted_until: int | None = None
+    everywhere: bool = False
+
+
+class UpdateChannel(
+    msgspec.Struct, frozen=True, kw_only=True, tag="update_channel", omit_defaults=True
+):
+    """Change a channel's properties; see `InfoDraft`. Answered `ChannelChanged`."""
+
+    by: UserId
+    name: str | None = None
+    topic: str | None = None
+    archived: bool | None = None
+    rules: dict[str, int | str] = {}
+    everywhere: bool = False
 
 
 class Revise(msgspec.Struct, frozen=True, kw_only=True, tag="revise", omit_defaults=True):
@@ -120,7 +160,10 @@ class TakeHint(msgspec.Struct, frozen=True, kw_only=True, tag="hint"):
     hint: Hint
 
 
-Message = Post | Revise | AddMembers | RemoveMembers | Typing | MarkRead | MarkUnread | TakeHint
+OfChannel = (
+    Post | Revise | AddMembers | RemoveMembers | BanMembers | UpdateMember | UpdateChannel | Typing
+)
+Message = OfChannel | MarkRead | MarkUnread | TakeHint
 
 
 # -- answers ------------------------------------------------------------------------------------
@@ -147,6 +190,12 @@ class MembersChanged(msgspec.Struct, frozen=True, kw_only=True, tag="members"):
 
     rev: int
     members: tuple[Member, ...]
+
+
+class ChannelChanged(msgspec.Struct, frozen=True, kw_only=True, tag="channel"):
+    """The channel's properties as they are now."""
+
+    channel: Channel
 
 
 class Marked(msgspec.Struct, frozen=True, kw_only=True, tag="marked"):
@@ -183,7 +232,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
         return kind(self.code, self.detail, field=self.field, retry_after_ms=self.retry_after_ms)
 
 
-Answer = Receipt | Revised | MembersChanged | Marked | Done | Problem
+Answer = Receipt | Revised | MembersChanged | ChannelChanged | Marked | Done | Problem
 
 MOVED: Final = Problem(code="moved", detail="ask its new owner", retry_after_ms=50, again=True)
 AWAY: Final = Problem(

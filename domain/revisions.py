@@ -5,7 +5,7 @@ writes what came of it. It may do so because only the owner of the channel's pre
 its messages, one batch after the other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from msgspec.structs import replace
@@ -89,17 +89,23 @@ class Revision:
         kind = MessageDeleted if self.deleted else MessageUpdated
         return kind(channel=message.channel, rev=rev, message=message)
 
-    def gathered(self) -> Gathered:
-        """A deleted message leaves no editions and no reactions at all."""
-        named = {mention.user for mention in self._before.mentions}
-        still = {mention.user for mention in self._message.mentions}
-        unmentioned = tuple(sorted(named - still))
+    def gathered(self, called: Iterable[UserId] = ()) -> Gathered:
+        """A deleted message leaves no editions and no reactions at all. `called`: whom it
+        mentioned, if it `calls_no_more`."""
+        named = {mention.user for mention in self._before.mentions if mention.user} | {*called}
+        still = {mention.user for mention in self._message.mentions if mention.user}
+        unmentioned = () if _calls(self._message) else tuple(sorted(named - still))
         if self.deleted:
             return Gathered((), (), (), unmentioned)
         tallies = sorted(self._tallies.items())
         added = tuple((kind, user) for kind, tally in tallies for user in tally.added)
         removed = tuple((kind, user) for kind, tally in tallies for user in tally.removed)
         return Gathered(tuple(self._editions), added, removed, unmentioned)
+
+    @property
+    def calls_no_more(self) -> bool:
+        """Whom it called without naming them is mentioned no more."""
+        return _calls(self._before) and not _calls(self._message)
 
     # -- private ----------------------------------------------------------------------------
 
@@ -165,3 +171,7 @@ class Revision:
             for kind in kinds
         )
         return tuple(one for one in shown if one.count)
+
+
+def _calls(message: Message) -> bool:
+    return any(mention.calls == "channel" for mention in message.mentions)

@@ -7,16 +7,10 @@ from streamhub.domain.channels import (
     Committed,
     Head,
     Hint,
-    JoinDraft,
-    LeaveDraft,
-    Member,
-    MembersJoined,
-    MembersLeft,
     Message,
     MessageCreated,
     MessageDraft,
     NotStored,
-    Outcome,
     Repeated,
 )
 from streamhub.domain.ids import ChannelId
@@ -26,8 +20,6 @@ from streamhub.persistence.sql import load
 
 _APPEND: Final = load("append_messages")
 _FIRST: Final = load("first_messages")
-_JOIN: Final = load("join_members")
-_LEAVE: Final = load("leave_members")
 _STALE: Final = NotStored(reason="stale")
 
 
@@ -40,12 +32,7 @@ async def append_messages(
     Raises the driver's errors; then nothing was stored, or nobody knows.
     """
     terms = {draft.channel: draft.term for draft in drafts}
-    named = [
-        (number, user)
-        for number, draft in enumerate(drafts, 1)
-        if draft.mentions and draft.counts
-        for user in sorted({mention.user for mention in draft.mentions} - {draft.author})
-    ]
+    named = [(number, user) for number, draft in enumerate(drafts, 1) for user in draft.told]
     rows = await connection.fetch(
         _APPEND,
         [draft.channel for draft in drafts],
@@ -82,20 +69,6 @@ async def find_first(
         number, digest, *message = row
         outcomes[number - 1] = Repeated(message=message_of(message), digest=digest)
     return outcomes
-
-
-async def change_members(connection: Connection, draft: JoinDraft | LeaveDraft) -> Outcome:
-    """Store one change of members. Raises the driver's errors like `append_messages`."""
-    if isinstance(draft, JoinDraft):
-        users, at, floor = list(draft.users), draft.at, draft.floor_seq
-        rows = await connection.fetch(
-            _JOIN, draft.channel, draft.term, users, draft.role, at, floor
-        )
-    else:
-        rows = await connection.fetch(
-            _LEAVE, draft.channel, draft.term, list(draft.users), draft.at
-        )
-    return _changed(draft, rows) if rows else _STALE
 
 
 def _numbered(drafts: Sequence[MessageDraft], rows: list[Record]) -> list[Committed | None]:
@@ -138,31 +111,4 @@ def message_of_draft(draft: MessageDraft, rev: int, seq: int, nth: int) -> Messa
         thread=draft.thread,
         files=draft.files,
         in_channel=draft.in_channel,
-    )
-
-
-def _changed(draft: JoinDraft | LeaveDraft, rows: list[Record]) -> Committed:
-    joined = isinstance(draft, JoinDraft)
-    rev, seq, nth = rows[0][:3]
-    changed = [row[3:] for row in rows if row["user_id"] is not None]
-    members = tuple(
-        Member(
-            user=user, role=role, joined_at=joined_at, rev=rev, left_at=left_at, floor_seq=floor_seq
-        )
-        for user, role, joined_at, left_at, floor_seq, _ in changed
-    )
-    hints = tuple(
-        Hint(
-            number=number,
-            user=user,
-            kind="channel_added" if joined else "channel_removed",
-            channel=draft.channel,
-        )
-        for user, *_, number in changed
-    )
-    change = MembersJoined if joined else MembersLeft
-    return Committed(
-        change=change(channel=draft.channel, rev=rev, members=members),
-        head=Head(term=draft.term, rev=rev, seq=seq, nth=nth),
-        hints=hints,
     )

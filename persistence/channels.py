@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from streamhub.domain.channels import (
+    LOOKED_BACK,
     MAX_SAVED,
     Changes,
     Channel,
@@ -28,8 +29,10 @@ from streamhub.domain.ids import ChannelId, MessageId, UserId
 from streamhub.domain.reading import Marking
 from streamhub.persistence.gathered import Gathered
 from streamhub.persistence.paging import (
+    after_banned,
     after_channel,
     after_member,
+    banned_cursor,
     before_pin,
     before_saved,
     before_thread,
@@ -70,6 +73,16 @@ _PRESENT: Final = f"""
     SELECT {MEMBER_COLUMNS} FROM members m WHERE m.channel_id = $1 AND m.left_at IS NULL
     ORDER BY m.joined_at, m.user_id
 """
+_BANNED_ONES: Final = """
+    SELECT m.user_id FROM members m WHERE m.channel_id = $1 AND m.banned_at IS NOT NULL
+"""
+_WROTE_AT: Final = """
+    SELECT author_id, max(created_at)
+    FROM (SELECT m.author_id, m.created_at FROM messages m
+          WHERE m.channel_id = $1 ORDER BY m.seq DESC LIMIT $2) newest
+    WHERE created_at > extract(epoch FROM now()) * 1000 - $3::bigint * 1000
+    GROUP BY author_id
+"""
 _OVERVIEWS: Final = load("overviews")
 _OVERVIEW: Final = f"{_OVERVIEWS} AND m.channel_id = $2"
 _MOST_AT_ONCE: Final = 32
@@ -95,6 +108,12 @@ _MEMBERS: Final = f"""
     WHERE m.channel_id = $1 AND m.left_at IS NULL AND (m.joined_at, m.user_id) > ($2, $3)
     ORDER BY m.joined_at, m.user_id
     LIMIT $4
+"""
+_BANNED: Final = f"""
+    SELECT {MEMBER_COLUMNS} FROM members m
+    WHERE m.channel_id = $1 AND m.banned_at IS NOT NULL AND m.user_id > $2
+    ORDER BY m.user_id
+    LIMIT $3
 """
 _CHANGES: Final = load("changes")
 _HISTORY: Final = load("history")
@@ -168,6 +187,7 @@ class PostgresChannelStore:
             channel.archived_at,
             key,
             digest,
+            msgspec.json.encode(channel.rules).decode(),
         )
         if made is not None:
             return msgspec.structs.replace(channel, rev=1)
@@ -200,10 +220,16 @@ class PostgresChannelStore:
                 raise newer_owner()
             return None
         present = await self._pool.fetch(_PRESENT, channel)
+        banned = await self._pool.fetch(_BANNED_ONES, channel)
+        found, wrote_at = channel_of(row[4:]), list[Record]()
+        if slow_mode_s := found.rules.slow_mode_s:
+            wrote_at = await self._pool.fetch(_WROTE_AT, channel, LOOKED_BACK, slow_mode_s)
         return Loaded(
-            channel=channel_of(row[4:]),
+            channel=found,
             head=_head(row[:4]),
             members=tuple(map(member_of, present)),
+            banned=tuple(user for (user,) in banned),
+            wrote_at=tuple((user, at) for user, at in wrote_at),
         )
 
     async def overviews(self, user: UserId) -> tuple[Overview, ...]:
@@ -244,6 +270,16 @@ class PostgresChannelStore:
         rows = await self._pool.fetch(_MEMBERS, channel, joined_at, last, limit + 1)
         items = tuple(map(member_of, rows[:limit]))
         return Page(items=items, next_cursor=member_cursor(items, more=len(rows) > limit))
+
+    async def banned(
+        self, channel: ChannelId, user: UserId, cursor: str | None, limit: int
+    ) -> Page[Member] | None:
+        last = after_banned(cursor)
+        if not await self._pool.fetchval(_IS_MEMBER, channel, user):
+            return None
+        rows = await self._pool.fetch(_BANNED, channel, last, limit + 1)
+        items = tuple(map(member_of, rows[:limit]))
+        return Page(items=items, next_cursor=banned_cursor(items, more=len(rows) > limit))
 
     async def changes(
         self, channel: ChannelId, user: UserId, since: int, limit: int

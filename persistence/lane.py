@@ -18,7 +18,8 @@ from streamhub.domain.channels import (
     RevisionDraft,
 )
 from streamhub.domain.ids import ChannelId
-from streamhub.persistence.batches import append_messages, change_members, find_first
+from streamhub.persistence.batches import append_messages, find_first
+from streamhub.persistence.managing import manage
 from streamhub.persistence.postgres import Connection, Fate, NotSent, fate_of
 from streamhub.persistence.revisions import revise_messages
 from streamhub.persistence.threads import append_replies
@@ -104,7 +105,7 @@ class Lane:
                 _tell(waiting)
 
     def _take(self) -> list[Waiting]:
-        """The next batch: messages and revisions up to a change of members, or one such change."""
+        """The next batch: messages and revisions up to a change of the channel, or one such."""
         batch: list[Waiting] = []
         terms: dict[ChannelId, int] = {}
         replies: dict[ChannelId, bool] = {}
@@ -168,7 +169,7 @@ class Lane:
         connection = await self._connected()
         first = part[0].draft
         if not isinstance(first, MessageDraft | RevisionDraft):
-            part[0].outcome = await change_members(connection, first)
+            part[0].outcome = await manage(connection, first)
             return
         revisions = [waiting for waiting in part if isinstance(waiting.draft, RevisionDraft)]
         if len(revisions) < len(part):

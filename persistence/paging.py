@@ -51,6 +51,15 @@ def member_cursor(items: Sequence[Member], *, more: bool) -> str | None:
     return f"{items[-1].joined_at}.{items[-1].user}" if more else None
 
 
+def after_banned(cursor: str | None) -> str:
+    """The user after whom a page of banned ones begins. Raises Refused("bad_request")."""
+    return after_account(cursor)
+
+
+def banned_cursor(items: Sequence[Member], *, more: bool) -> str | None:
+    return items[-1].user if more else None
+
+
 def before_pin(cursor: str | None) -> tuple[int, str]:
     """The time and the message before which a page of pins begins. Raises Refused."""
     if cursor is None:

@@ -27,6 +27,7 @@ from streamhub.persistence.sql import load
 
 _READ: Final = load("revised_messages")
 _REACTIONS: Final = load("first_reactions")
+_CALLED: Final = load("called")
 _WRITE: Final = load("revise_messages")
 _STALE: Final = NotStored(reason="stale")
 
@@ -45,6 +46,8 @@ async def revise_messages(connection: Connection, drafts: Sequence[RevisionDraft
     batch = _Batch(await _tallies(connection, drafts, found))
     for number, draft in enumerate(drafts, 1):
         batch.take(draft, found.get(number))
+    if silenced := batch.calling_no_more():
+        batch.called = await _called(connection, silenced)
     if numbered := batch.numbered():
         batch.settle(numbered, await connection.fetch(_WRITE, *_arguments(numbered)))
     return batch.outcomes()
@@ -90,6 +93,17 @@ async def _tallies(
     return tallies
 
 
+async def _called(
+    connection: Connection, messages: Sequence[Message]
+) -> dict[MessageId, list[UserId]]:
+    """Whom each of them mentions."""
+    asked = columns_of(((m.channel, m.nth, m.seq) for m in messages), 3)
+    found: dict[MessageId, list[UserId]] = {}
+    for number, user in await connection.fetch(_CALLED, *asked):
+        found.setdefault(messages[number - 1].id, []).append(user)
+    return found
+
+
 class _Batch:
     """The drafts of a batch, what they make of their messages, and the numbers those get."""
 
@@ -99,6 +113,11 @@ class _Batch:
         self._revisions: dict[MessageId, Revision] = {}
         self._told: list[tuple[RevisionDraft, Outcome | None]] = []
         self._written: dict[MessageId, Outcome] = {}
+        self.called: dict[MessageId, list[UserId]] = {}
+
+    def calling_no_more(self) -> list[Message]:
+        """Messages of which it must be read whom they called: then it is `called`."""
+        return [one.message for one in self._revisions.values() if one.calls_no_more]
 
     def take(self, draft: RevisionDraft, row: Record | None) -> None:
         if row is None or row["term"] != draft.term:
@@ -126,7 +145,8 @@ class _Batch:
             head = heads[draft.channel]
             head = heads[draft.channel] = replace(head, rev=head.rev + 1)
             change, before = revision.change(head.rev), self._heads[draft.channel].rev
-            numbered[draft.message] = _Numbered(change, head, before, revision.gathered())
+            rows = revision.gathered(self.called.get(draft.message, ()))
+            numbered[draft.message] = _Numbered(change, head, before, rows)
         return list(numbered.values())
 
     def settle(self, numbered: list["_Numbered"], rows: list[Record]) -> None:

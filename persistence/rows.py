@@ -5,21 +5,24 @@ from typing import Any, Final
 
 import msgspec
 
-from streamhub.domain.channels import Channel, Edition, Member, Mention, Message
+from streamhub.domain.channels import Channel, Edition, Member, Mention, Message, Rules
 from streamhub.domain.ids import FileId
 from streamhub.domain.reactions import Reaction
 
 CHANNEL_COLUMNS: Final = (
     "c.id, c.kind, c.visibility, c.created_by, c.created_at, c.name, c.topic, c.archived_at,"
-    " c.info_rev, c.users"
+    " c.info_rev, c.users, c.rules"
 )
 MESSAGE_COLUMNS: Final = (
     "m.id, m.channel_id, m.seq, m.nth, m.rev, m.author_id, m.body, m.created_at, m.mentions,"
     " m.thread_id, m.files, m.edited_at, m.deleted_at, m.reactions, m.pinned_at, m.pinned_by,"
     " m.in_channel, m.replies, m.last_reply_seq, m.last_reply_at"
 )
-MEMBER_COLUMNS: Final = "m.user_id, m.role, m.joined_at, m.rev, m.left_at, m.floor_seq"
+MEMBER_COLUMNS: Final = (
+    "m.user_id, m.role, m.joined_at, m.rev, m.left_at, m.floor_seq, m.muted_until, m.banned_at"
+)
 
+_rules = msgspec.json.Decoder(Rules)
 _mentions = msgspec.json.Decoder(tuple[Mention, ...])
 _reactions = msgspec.json.Decoder(tuple[Reaction, ...])
 _files = msgspec.json.Decoder(tuple[FileId, ...])
@@ -28,7 +31,8 @@ _encoder = msgspec.json.Encoder()
 
 def channel_of(row: Iterable[Any]) -> Channel:
     """From CHANNEL_COLUMNS."""
-    id, kind, visibility, created_by, created_at, name, topic, archived_at, info_rev, users = row
+    id, kind, visibility, created_by, created_at, name, topic, archived_at, *rest = row
+    info_rev, users, rules = rest
     return Channel(
         id=id,
         kind=kind,
@@ -40,6 +44,7 @@ def channel_of(row: Iterable[Any]) -> Channel:
         archived_at=archived_at,
         rev=info_rev,
         users=tuple(users or ()),
+        rules=_rules.decode(rules) if rules else Rules(),
     )
 
 
@@ -92,9 +97,16 @@ def edition_of(row: Iterable[Any]) -> Edition:
 
 def member_of(row: Iterable[Any]) -> Member:
     """From MEMBER_COLUMNS."""
-    user, role, joined_at, rev, left_at, floor_seq = row
+    user, role, joined_at, rev, left_at, floor_seq, muted_until, banned_at = row
     return Member(
-        user=user, role=role, joined_at=joined_at, rev=rev, left_at=left_at, floor_seq=floor_seq
+        user=user,
+        role=role,
+        joined_at=joined_at,
+        rev=rev,
+        left_at=left_at,
+        floor_seq=floor_seq,
+        muted_until=muted_until,
+        banned_at=banned_at,
     )
 
 

@@ -107,12 +107,7 @@ class _Batch:
             for one in self._roots.values()
         )
         yield from columns_of(roots, 6)
-        named = (
-            (reply.message.id, user)
-            for reply in self.replies
-            if reply.draft.counts
-            for user in sorted({m.user for m in reply.draft.mentions} - {reply.draft.author})
-        )
+        named = ((reply.message.id, user) for reply in self.replies for user in reply.draft.told)
         yield from columns_of(named, 2)
 
     def settle(self, rows: list[Record]) -> None:

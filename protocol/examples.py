@@ -72,6 +72,14 @@ from streamhub.protocol.frames import (
     UserObject,
     problem,
 )
+from streamhub.protocol.managing import (
+    ChannelArchive,
+    ChannelUpdate,
+    MemberBan,
+    MemberBanned,
+    MemberUnban,
+    MemberUpdate,
+)
 from streamhub.protocol.revising import (
     MessageDelete,
     MessageEdit,
@@ -143,6 +151,9 @@ _INFO: Final = ChannelObject(
     created_by=_ALICE,
     rev=48_223,
 )
+_PROMOTED: Final = structs.replace(_MEMBER, role="moderator", rev=48_228)
+_BANNED: Final = structs.replace(_GONE, banned=True, rev=48_230)
+_CLOSED: Final = structs.replace(_INFO, archived=True, rev=48_229)
 _DIRECT: Final = ChannelObject(
     id="ch_01kc3v7p9qrstvwxyz01234568",
     kind="direct",
@@ -253,6 +264,15 @@ COMMAND_EXAMPLES: Final[Mapping[str, tuple[Command, Reply]]] = MappingProxyType(
                 ),
                 ReadState(channel=_CHANNEL, read_seq=40_109, read_nth=39_799, unread=2, mentions=1),
             ),
+            (
+                Command(
+                    name="channel.update",
+                    i=35,
+                    body=ChannelUpdate(channel=_CHANNEL, topic="Slowly", slow_mode_s=30),
+                ),
+                structs.replace(_INFO, topic="Slowly", slow_mode_s=30, rev=48_227),
+            ),
+            (Command(name="channel.archive", i=36, body=ChannelArchive(channel=_CHANNEL)), _CLOSED),
             (Command(name="direct.open", i=30, body=DirectOpen(users=(_BOB,))), _DIRECT),
             (
                 Command(name="member.add", i=8, body=MemberAdd(channel=_CHANNEL, users=(_BOB,))),
@@ -267,6 +287,26 @@ COMMAND_EXAMPLES: Final[Mapping[str, tuple[Command, Reply]]] = MappingProxyType(
             (
                 Command(name="member.list", i=10, body=MemberList(channel=_CHANNEL)),
                 MemberPage(items=(_MEMBER,)),
+            ),
+            (
+                Command(
+                    name="member.update",
+                    i=37,
+                    body=MemberUpdate(channel=_CHANNEL, user=_BOB, role="moderator"),
+                ),
+                Members(members=(_PROMOTED,)),
+            ),
+            (
+                Command(name="member.ban", i=38, body=MemberBan(channel=_CHANNEL, user=_BOB)),
+                Members(members=(_BANNED,)),
+            ),
+            (
+                Command(name="member.unban", i=39, body=MemberUnban(channel=_CHANNEL, user=_BOB)),
+                Members(members=(structs.replace(_BANNED, banned=False, rev=48_231),)),
+            ),
+            (
+                Command(name="member.banned", i=40, body=MemberBanned(channel=_CHANNEL)),
+                MemberPage(items=(_BANNED,)),
             ),
             (
                 Command(
@@ -423,7 +463,13 @@ EVENT_EXAMPLES: Final[Mapping[str, Event]] = MappingProxyType(
                 rev=48_222,
                 body=MemberEvent(channel=_CHANNEL, members=(_GONE,)),
             ),
+            Event(
+                name="member.updated",
+                rev=48_228,
+                body=MemberEvent(channel=_CHANNEL, members=(_PROMOTED,)),
+            ),
             Event(name="channel.updated", rev=48_223, body=ChannelEvent(channel=_INFO)),
+            Event(name="channel.archived", rev=48_229, body=ChannelEvent(channel=_CLOSED)),
             Event(name="rev.skipped", rev=48_224, body=ChannelRef(channel=_CHANNEL)),
             Event(name="sync.page", body=_MISSED),
             Event(name="sync.reset", body=SyncReset(channel=_CHANNEL, rev=41_020)),

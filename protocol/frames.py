@@ -13,6 +13,16 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, field
 
+from streamhub.protocol.managing import (
+    Announcers,
+    ChannelArchive,
+    ChannelUpdate,
+    HistorySeen,
+    MemberBan,
+    MemberBanned,
+    MemberUnban,
+    MemberUpdate,
+)
 from streamhub.protocol.problems import PROBLEMS
 from streamhub.protocol.revising import (
     MessageDelete,
@@ -78,7 +88,11 @@ class UserObject(Outgoing, frozen=True, kw_only=True):
 
 
 class Entity(Outgoing, frozen=True, kw_only=True):
-    """A stretch of a message's text with a meaning. Offset and length count code points."""
+    """A stretch of a message's text with a meaning. Offset and length count code points.
+
+    `mention` names a `user`; `channel` calls everybody who was a member when it was sent, for whom
+    it counts as a mention; `here` those who are there when it comes, and is counted for nobody.
+    """
 
     type: str
     offset: Count
@@ -133,18 +147,21 @@ class EditionObject(Outgoing, frozen=True, kw_only=True):
 
 
 class MemberObject(Outgoing, frozen=True, kw_only=True):
-    """A user's place in a channel. `left` marks one who is no longer there."""
+    """A user's place in a channel. `left` marks one who is no longer there, `banned` one who may
+    not come back. Until `muted_until_at` the member may only read."""
 
     user: UserId
     role: Role
     joined_at: Timestamp
     left: bool = False
     rev: Rev
+    muted_until_at: Timestamp | None = None
+    banned: bool = False
 
 
 class ChannelObject(Outgoing, frozen=True, kw_only=True):
     """A channel's own properties. Direct and group conversations have no name; `users` says whose
-    they are."""
+    they are. `slow_mode_s`, `history` and `announcers` are explained with `channel.update`."""
 
     id: ChannelId
     kind: ChannelKind
@@ -156,6 +173,9 @@ class ChannelObject(Outgoing, frozen=True, kw_only=True):
     created_by: UserId
     rev: Rev
     users: tuple[UserId, ...] = ()
+    slow_mode_s: Count = 0
+    history: HistorySeen = "all"
+    announcers: Announcers = "members"
 
 
 class ChannelOverview(Outgoing, frozen=True, kw_only=True, gc=False):
@@ -212,9 +232,17 @@ def problem(
 
 
 class ChannelCreate(Incoming, frozen=True, kw_only=True):
+    """`history`: what those see who join a private channel, `joined` (from then on) if it is not
+    said; of a public one everybody sees all."""
+
     name: Name
     visibility: Visibility
     topic: Topic | None = None
+    history: HistorySeen | None = None
+
+    def __post_init__(self) -> None:
+        if self.history == "joined" and self.visibility == "public":
+            raise ValueError("everybody may read a public channel from its beginning")
 
 
 class ChannelGet(ChannelCommand, frozen=True, kw_only=True):
@@ -644,6 +672,14 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
             ReadState,
             "`seq` and all after it are unread again; what you may not see stays read.",
         ),
+        "channel.update": CommandSpec(
+            ChannelUpdate,
+            ChannelObject,
+            "Change its name, topic and rules. Owners; name, topic and slow mode also moderators.",
+        ),
+        "channel.archive": CommandSpec(
+            ChannelArchive, ChannelObject, "Let it only be read, or bring it back. Owners."
+        ),
         "direct.open": CommandSpec(
             DirectOpen,
             ChannelObject,
@@ -652,6 +688,16 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
         "member.add": CommandSpec(MemberAdd, Members, "Bring users into a channel.", keyed=True),
         "member.remove": CommandSpec(MemberRemove, Members, "Take users out of a channel."),
         "member.list": CommandSpec(MemberList, MemberPage, "Who is in a channel, by pages."),
+        "member.update": CommandSpec(
+            MemberUpdate, Members, "Give a role (owners), or mute (moderators: members)."
+        ),
+        "member.ban": CommandSpec(
+            MemberBan, Members, "Take a user out who may not come back. Owners and moderators."
+        ),
+        "member.unban": CommandSpec(MemberUnban, Members, "Let a banned user come back."),
+        "member.banned": CommandSpec(
+            MemberBanned, MemberPage, "Who is banned, by pages. Owners and moderators."
+        ),
         "message.send": CommandSpec(
             MessageSend, Receipt, "Post a message. The reply means it is committed.", keyed=True
         ),
@@ -711,7 +757,11 @@ EVENTS: Final[Mapping[str, EventSpec]] = MappingProxyType(
         "message.deleted": EventSpec(MessageEvent, "channel", "A message lost its text."),
         "member.joined": EventSpec(MemberEvent, "channel", "Users came in."),
         "member.left": EventSpec(MemberEvent, "channel", "Users left or were taken out."),
+        "member.updated": EventSpec(
+            MemberEvent, "channel", "Users got another role, were muted, or are banned no more."
+        ),
         "channel.updated": EventSpec(ChannelEvent, "channel", "Its properties changed."),
+        "channel.archived": EventSpec(ChannelEvent, "channel", "From now on it can only be read."),
         "rev.skipped": EventSpec(
             ChannelRef, "channel", "A change you may not see: only its rev counts."
         ),

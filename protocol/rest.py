@@ -54,11 +54,17 @@ CHAT: Final = (
     _chat("GET", f"{_CHANNEL}/sync", "channel.sync"),
     _chat("POST", f"{_CHANNEL}/read", "channel.read"),
     _chat("POST", f"{_CHANNEL}/unread", "channel.mark_unread"),
+    _chat("PATCH", _CHANNEL, "channel.update"),
+    _chat("POST", f"{_CHANNEL}/archive", "channel.archive"),
     _chat("GET", f"{_CHANNEL}/members", "member.list"),
     _chat("POST", f"{_CHANNEL}/members", "member.add"),
     Request(
         "DELETE", f"{_CHANNEL}/members/{{user}}", "member.remove", None, frames.Members, keyed=True
     ),
+    _chat("PATCH", f"{_CHANNEL}/members/{{user}}", "member.update"),
+    _chat("GET", f"{_CHANNEL}/bans", "member.banned"),
+    _chat("PUT", f"{_CHANNEL}/bans/{{user}}", "member.ban"),
+    _chat("DELETE", f"{_CHANNEL}/bans/{{user}}", "member.unban"),
     _chat("POST", "/v1/directs", "direct.open"),
     _chat("POST", f"{_CHANNEL}/messages", "message.send", 201),
     _chat("GET", f"{_CHANNEL}/messages", "message.history"),

@@ -10,7 +10,15 @@ from typing import Final
 import msgspec
 
 from streamhub.domain.access import Standing, check_right
-from streamhub.domain.channels import Changes, Channel, ChannelStore, Hint, History, Mention
+from streamhub.domain.channels import (
+    Changes,
+    Channel,
+    ChannelStore,
+    Hint,
+    History,
+    Mention,
+    Rules,
+)
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import CHANNEL, RANDOM_BYTES, ChannelId, MessageId, UserId, make_id
 from streamhub.domain.membership import MAX_CHANNELS_PER_USER
@@ -21,7 +29,6 @@ from streamhub.domain.messages import (
     Marked,
     MarkRead,
     MarkUnread,
-    MembersChanged,
     Post,
     Problem,
     RemoveMembers,
@@ -33,11 +40,12 @@ from streamhub.domain.messages import (
 from streamhub.domain.people import People
 from streamhub.domain.replies import ReplyStore
 from streamhub.domain.sync import fitting, reset_to, trimmed
-from streamhub.protocol import frames, revising, threads
+from streamhub.protocol import frames, managing, revising, threads
 from streamhub.protocol.codec import body_digest
 from streamhub.transport import wire
 from streamhub.transport.asking import Asking
 from streamhub.transport.commands_directs import Directs
+from streamhub.transport.commands_managing import ManagingCommands, members
 from streamhub.transport.commands_revising import RevisingCommands
 from streamhub.transport.commands_saving import SavingCommands
 from streamhub.transport.commands_threads import ThreadCommands
@@ -84,6 +92,7 @@ class Commands:
             **changing.handlers,
             **ThreadCommands(store).handlers,
             **SavingCommands(store, now_ms).handlers,
+            **ManagingCommands(store, people).handlers,
         }
         self._directs = Directs(
             asking=asking,
@@ -169,6 +178,7 @@ class Commands:
                 created_at=now_ms,
                 name=body.name,
                 topic=body.topic,
+                rules=Rules(history=body.history or "joined"),
             ),
             key=key,
             digest=body_digest(body),
@@ -234,12 +244,7 @@ class Commands:
                 raise Refused("not_found", "there is no such user", field=f"users[{at}]")
         await self._check_room(users)
         add = AddMembers(by=user, users=users)
-        return Request(channel_actor(ChannelId(body.channel)), add, _members)
-
-    def _remove(self, user: UserId, body: frames.MemberRemove, key: str) -> Outcome:
-        users = tuple(UserId(name) for name in body.users)
-        remove = RemoveMembers(by=user, users=users)
-        return Request(channel_actor(ChannelId(body.channel)), remove, _members)
+        return Request(channel_actor(ChannelId(body.channel)), add, members)
 
     async def _member_list(
         self, user: UserId, body: frames.MemberList, key: str
@@ -315,7 +320,6 @@ class Commands:
         frames.ChannelMarkUnread: _unread,
         frames.DirectOpen: _open_direct,
         frames.MemberAdd: _add,
-        frames.MemberRemove: _remove,
         frames.MemberList: _member_list,
         frames.MessageSend: _send,
         frames.MessageGet: _message,
@@ -336,6 +340,11 @@ _REMEMBERED: Final[Mapping[type[frames.Incoming], type[frames.Outgoing]]] = {
         frames.DirectOpen,
         frames.MemberAdd,
         frames.MemberRemove,
+        managing.ChannelUpdate,
+        managing.ChannelArchive,
+        managing.MemberUpdate,
+        managing.MemberBan,
+        managing.MemberUnban,
         revising.MessageEdit,
         revising.MessageDelete,
         revising.ReactionAdd,
@@ -371,7 +380,3 @@ def _done(answer: Answer) -> frames.Outgoing:
 
 def _marked(answer: Marked) -> frames.Outgoing:
     return wire.read_state(answer.marker)
-
-
-def _members(answer: MembersChanged) -> frames.Outgoing:
-    return frames.Members(members=tuple(wire.member_object(m) for m in answer.members))

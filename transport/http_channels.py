@@ -8,9 +8,15 @@ POST   /v1/channels/{channel}/leave       channel.leave
 GET    /v1/channels/{channel}/sync        channel.sync
 POST   /v1/channels/{channel}/read        channel.read
 POST   /v1/channels/{channel}/unread      channel.mark_unread
+PATCH  /v1/channels/{channel}             channel.update
+POST   /v1/channels/{channel}/archive     channel.archive
 GET    /v1/channels/{channel}/members     member.list
 POST   /v1/channels/{channel}/members     member.add
 DELETE /v1/channels/{channel}/members/{user}      member.remove
+PATCH  /v1/channels/{channel}/members/{user}      member.update
+GET    /v1/channels/{channel}/bans        member.banned
+PUT    /v1/channels/{channel}/bans/{user}         member.ban
+DELETE /v1/channels/{channel}/bans/{user}         member.unban
 POST   /v1/directs                        direct.open
 POST   /v1/channels/{channel}/messages    message.send    -> 201
 GET    /v1/channels/{channel}/messages    message.history
@@ -39,7 +45,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from streamhub.domain.errors import Refused
-from streamhub.protocol import frames, revising, saving, threads
+from streamhub.protocol import frames, managing, revising, saving, threads
 from streamhub.protocol.scalars import KEY_PATTERN
 from streamhub.transport.bodies import as_command, json_response, read_command
 from streamhub.transport.commands import NAMES, Commands
@@ -58,8 +64,14 @@ _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_GET, "/v1/channels/{channel}/sync", frames.ChannelSync, 200),
     (hdrs.METH_POST, "/v1/channels/{channel}/read", frames.ChannelRead, 200),
     (hdrs.METH_POST, "/v1/channels/{channel}/unread", frames.ChannelMarkUnread, 200),
+    (hdrs.METH_PATCH, "/v1/channels/{channel}", managing.ChannelUpdate, 200),
+    (hdrs.METH_POST, "/v1/channels/{channel}/archive", managing.ChannelArchive, 200),
     (hdrs.METH_GET, "/v1/channels/{channel}/members", frames.MemberList, 200),
     (hdrs.METH_POST, "/v1/channels/{channel}/members", frames.MemberAdd, 200),
+    (hdrs.METH_PATCH, "/v1/channels/{channel}/members/{user}", managing.MemberUpdate, 200),
+    (hdrs.METH_GET, "/v1/channels/{channel}/bans", managing.MemberBanned, 200),
+    (hdrs.METH_PUT, "/v1/channels/{channel}/bans/{user}", managing.MemberBan, 200),
+    (hdrs.METH_DELETE, "/v1/channels/{channel}/bans/{user}", managing.MemberUnban, 200),
     (hdrs.METH_POST, "/v1/directs", frames.DirectOpen, 200),
     (hdrs.METH_POST, "/v1/channels/{channel}/messages", frames.MessageSend, 201),
     (hdrs.METH_GET, "/v1/channels/{channel}/messages", frames.MessageHistory, 200),

@@ -53,6 +53,8 @@ def member_object(member: channels.Member) -> frames.MemberObject:
         joined_at=member.joined_at,
         left=member.left_at is not None,
         rev=member.rev,
+        muted_until_at=member.muted_until,
+        banned=member.banned_at is not None,
     )
 
 
@@ -68,6 +70,9 @@ def channel_object(channel: channels.Channel) -> frames.ChannelObject:
         created_by=channel.created_by,
         rev=channel.rev,
         users=channel.users,
+        slow_mode_s=channel.rules.slow_mode_s,
+        history="joined" if channel.seen_from_joining else "all",
+        announcers=channel.rules.announcers,
     )
 
 
@@ -148,6 +153,12 @@ def change_event(change: channels.Change) -> frames.Event:
             return frames.Event(name="member.joined", rev=change.rev, body=_members(change))
         case channels.MembersLeft():
             return frames.Event(name="member.left", rev=change.rev, body=_members(change))
+        case channels.MembersUpdated():
+            return frames.Event(name="member.updated", rev=change.rev, body=_members(change))
+        case channels.ChannelUpdated():
+            name = "channel.archived" if change.archived else "channel.updated"
+            info = frames.ChannelEvent(channel=channel_object(change.info))
+            return frames.Event(name=name, rev=change.rev, body=info)
 
 
 def skipped_event(skipped: channels.Skipped) -> frames.Event:
@@ -174,11 +185,11 @@ def passing_event(event: messages.Passing) -> frames.Event:
 
 def _entities(mentions: tuple[channels.Mention, ...]) -> tuple[frames.Entity, ...]:
     return tuple(
-        frames.Entity(type="mention", offset=m.offset, length=m.length, user=m.user)
+        frames.Entity(type=m.calls or "mention", offset=m.offset, length=m.length, user=m.user)
         for m in mentions
     )
 
 
-def _members(change: channels.MembersJoined | channels.MembersLeft) -> frames.MemberEvent:
+def _members(change: channels.MembersChange) -> frames.MemberEvent:
     members = tuple(member_object(member) for member in change.members)
     return frames.MemberEvent(channel=change.channel, members=members)

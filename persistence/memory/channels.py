@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec.structs import replace
 
 from streamhub.domain.channels import (
+    LOOKED_BACK,
     MAX_SAVED,
     Changes,
     Channel,
@@ -26,8 +27,10 @@ from streamhub.domain.ids import ChannelId, MessageId, UserId
 from streamhub.domain.reading import Marking
 from streamhub.persistence.memory.tables import ChannelRows, FollowerRow, MemberRow, RowLock, Tables
 from streamhub.persistence.paging import (
+    after_banned,
     after_channel,
     after_member,
+    banned_cursor,
     before_pin,
     before_saved,
     before_thread,
@@ -100,7 +103,13 @@ class InMemoryChannelStore:
                 raise newer_owner()
             rows.view = view
             rows.head = replace(rows.head, term=rows.head.term + 1)
-            return Loaded(channel=rows.channel, head=rows.head, members=_present(rows))
+            return Loaded(
+                channel=rows.channel,
+                head=rows.head,
+                members=_present(rows),
+                banned=tuple(one.user for one in _banned(rows)),
+                wrote_at=_wrote_at(rows, self._tables.now_ms()),
+            )
 
     async def overviews(self, user: UserId) -> tuple[Overview, ...]:
         return tuple(_overview(rows, row) for rows, row in self._channels_of(user))
@@ -142,6 +151,17 @@ class InMemoryChannelStore:
         left = [one for one in _present(found[0]) if (one.joined_at, one.user) > after]
         items = tuple(left[:limit])
         return Page(items=items, next_cursor=member_cursor(items, more=len(left) > limit))
+
+    async def banned(
+        self, channel: ChannelId, user: UserId, cursor: str | None, limit: int
+    ) -> Page[Member] | None:
+        after = after_banned(cursor)
+        found = self._as_member(channel, user)
+        if found is None:
+            return None
+        left = [one for one in _banned(found[0]) if one.user > after]
+        items = tuple(left[:limit])
+        return Page(items=items, next_cursor=banned_cursor(items, more=len(left) > limit))
 
     async def changes(
         self, channel: ChannelId, user: UserId, since: int, limit: int
@@ -311,6 +331,20 @@ class InMemoryChannelStore:
 def _present(rows: ChannelRows) -> tuple[Member, ...]:
     present = (row.member for row in rows.members.values() if row.member.left_at is None)
     return tuple(sorted(present, key=lambda member: (member.joined_at, member.user)))
+
+
+def _banned(rows: ChannelRows) -> list[Member]:
+    members = (row.member for row in rows.members.values())
+    return sorted((one for one in members if one.banned_at is not None), key=lambda one: one.user)
+
+
+def _wrote_at(rows: ChannelRows, now_ms: int) -> tuple[tuple[UserId, int], ...]:
+    since = now_ms - rows.channel.rules.slow_mode_s * 1000
+    found: dict[UserId, int] = {}
+    for message in rows.messages[-LOOKED_BACK:] if rows.channel.rules.slow_mode_s else ():
+        if message.created_at > since:
+            found[message.author] = message.created_at
+    return tuple(found.items())
 
 
 def _overview(rows: ChannelRows, row: MemberRow) -> Overview:

@@ -7,13 +7,8 @@ from msgspec.structs import replace
 from streamhub.domain.channels import (
     Committed,
     Draft,
-    Head,
     Hint,
-    JoinDraft,
-    LeaveDraft,
-    Member,
-    MembersJoined,
-    MembersLeft,
+    InfoDraft,
     Message,
     MessageCreated,
     MessageDraft,
@@ -22,10 +17,10 @@ from streamhub.domain.channels import (
     Repeated,
     RevisionDraft,
 )
-from streamhub.domain.ids import UserId
 from streamhub.persistence.memory import threads
+from streamhub.persistence.memory.managing import manage
 from streamhub.persistence.memory.revisions import revise
-from streamhub.persistence.memory.tables import REFUSED, ChannelRows, MemberRow, Tables, storable
+from streamhub.persistence.memory.tables import REFUSED, ChannelRows, Tables, storable
 
 _STALE: Final = NotStored(reason="stale")
 
@@ -49,9 +44,7 @@ def commit(tables: Tables, draft: Draft) -> Outcome:
         return _STALE
     if isinstance(draft, RevisionDraft):
         return revise(tables, rows, draft)
-    return (
-        _join(tables, rows, draft) if isinstance(draft, JoinDraft) else _leave(tables, rows, draft)
-    )
+    return manage(tables, rows, draft)
 
 
 def _append(tables: Tables, rows: ChannelRows, draft: MessageDraft) -> Committed:
@@ -81,8 +74,7 @@ def _append(tables: Tables, rows: ChannelRows, draft: MessageDraft) -> Committed
     rows.keys[draft.author, draft.key] = (head.seq, draft.digest)
     tables.messages[draft.id] = draft.channel
     hints: list[Hint] = []
-    told = draft.mentions if draft.counts else ()
-    for user in sorted({mention.user for mention in told} - {draft.author}):
+    for user in draft.told:
         if rows.present(user):
             rows.mentions.setdefault(user, []).append(head.nth)
             hints.append(tables.add_hint(user, "mentioned", draft.channel))
@@ -91,48 +83,12 @@ def _append(tables: Tables, rows: ChannelRows, draft: MessageDraft) -> Committed
     return Committed(change=change, head=rows.head, hints=tuple(hints), also=also)
 
 
-def _join(tables: Tables, rows: ChannelRows, draft: JoinDraft) -> Committed:
-    joining = [user for user in dict.fromkeys(draft.users) if not rows.present(user)]
-    rows.head = _raised(rows.head, bool(joining))
-    head = rows.head
-    for user in joining:
-        member = Member(
-            user=user,
-            role=draft.role,
-            joined_at=draft.at,
-            rev=head.rev,
-            floor_seq=head.seq if draft.floor_seq is None else draft.floor_seq,
-        )
-        rows.members[user] = MemberRow(member, read_seq=head.seq, read_nth=head.nth)
-    change = MembersJoined(channel=draft.channel, rev=head.rev, members=_members(rows, joining))
-    hints = tuple(tables.add_hint(user, "channel_added", draft.channel) for user in joining)
-    return Committed(change=change, head=head, hints=hints)
-
-
-def _leave(tables: Tables, rows: ChannelRows, draft: LeaveDraft) -> Committed:
-    leaving = [user for user in dict.fromkeys(draft.users) if rows.present(user)]
-    rows.head = _raised(rows.head, bool(leaving))
-    head = rows.head
-    for user in leaving:
-        row = rows.members[user]
-        row.member = replace(row.member, left_at=draft.at, rev=head.rev)
-    change = MembersLeft(channel=draft.channel, rev=head.rev, members=_members(rows, leaving))
-    hints = tuple(tables.add_hint(user, "channel_removed", draft.channel) for user in leaving)
-    return Committed(change=change, head=head, hints=hints)
-
-
-def _members(rows: ChannelRows, users: list[UserId]) -> tuple[Member, ...]:
-    return tuple(rows.members[user].member for user in users)
-
-
-def _raised(head: Head, changed: bool) -> Head:
-    return replace(head, rev=head.rev + changed)
-
-
 def _storable(draft: Draft) -> bool:
     if isinstance(draft, MessageDraft):
         texts = [draft.text, draft.key, draft.id, draft.author]
-        return storable(*texts, *(mention.user for mention in draft.mentions))
+        return storable(*texts, *(one.user for one in draft.mentions if one.user is not None))
     if isinstance(draft, RevisionDraft):
         return True  # it is read what it is about, before anything is written
+    if isinstance(draft, InfoDraft):
+        return storable(draft.name or "", draft.topic or "")
     return storable(*draft.users)

@@ -29,9 +29,10 @@ def revise(tables: Tables, rows: ChannelRows, draft: RevisionDraft) -> Outcome:
     change = revision.change(rows.head.rev)
     rows.messages[seq - 1] = change.message
     _write_beside(rows, draft, revision)
+    called = [user for user, nths in rows.mentions.items() if message.nth in nths]
     hints = tuple(
         tables.add_hint(user, "unmentioned", draft.channel)
-        for user in revision.gathered().unmentioned
+        for user in revision.gathered(called if revision.calls_no_more else ()).unmentioned
         if _unmention(rows, user, message.nth)
     )
     return Committed(change=change, head=rows.head, hints=hints)

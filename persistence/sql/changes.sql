@@ -38,11 +38,12 @@ SELECT c.rev AS head, ends.upto,
     ) AS messages,
     (SELECT json_agg(json_build_object(
          'user', m.user_id, 'role', m.role, 'joined_at', m.joined_at, 'rev', m.rev,
-         'left_at', m.left_at, 'floor_seq', m.floor_seq)
+         'left_at', m.left_at, 'floor_seq', m.floor_seq, 'muted_until', m.muted_until,
+         'banned_at', m.banned_at)
          ORDER BY m.rev, m.user_id)
      FROM members m
      WHERE m.channel_id = $1 AND m.rev > $3 AND m.rev <= ends.upto
     ) AS members,
     c.id, c.kind, c.visibility, c.created_by, c.created_at, c.name, c.topic, c.archived_at,
-    c.info_rev, c.users
+    c.info_rev, c.users, c.rules
 FROM mine c CROSS JOIN ends

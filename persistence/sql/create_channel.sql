@@ -2,8 +2,8 @@
 -- No row: the creator has used this key before.
 WITH made AS (
     INSERT INTO channels (id, kind, visibility, created_by, created_at, name, topic, archived_at,
-                          info_rev, rev, create_key, create_digest)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, 1, $9, $10)
+                          info_rev, rev, create_key, create_digest, rules)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, 1, $9, $10, $11)
     ON CONFLICT (created_by, create_key) DO NOTHING
     RETURNING id, created_by, created_at
 ), owner AS (

@@ -1,10 +1,10 @@
--- Makes $3 members of channel $1, if $2 is its term: one rev for all who were not, none if nobody
--- was not. $4 role, $5 time, $6 floor (null: the head). What is there counts as read.
+-- Makes $3 members of channel $1, if $2 is its term: one rev for all who were neither that nor
+-- banned, none if there are none. $4 role, $5 time, $6 floor (null: the head). What is there counts as read.
 -- No row: the term is not the channel's.
 WITH joining AS (
     SELECT DISTINCT u.user_id
     FROM unnest($3::text[]) AS u(user_id)
-    WHERE (SELECT m.left_at IS NULL FROM members m
+    WHERE (SELECT m.left_at IS NULL OR m.banned_at IS NOT NULL FROM members m
            WHERE m.channel_id = $1 AND m.user_id = u.user_id) IS NOT TRUE
 ), head AS (
     UPDATE channels
@@ -19,13 +19,14 @@ WITH joining AS (
     ON CONFLICT (channel_id, user_id) DO UPDATE
     SET role = excluded.role, joined_at = excluded.joined_at, left_at = NULL, rev = excluded.rev,
         floor_seq = excluded.floor_seq, read_seq = excluded.read_seq, read_nth = excluded.read_nth
-    RETURNING m.user_id, m.role, m.joined_at, m.left_at, m.floor_seq
+    RETURNING m.user_id, m.role, m.joined_at, m.left_at, m.floor_seq, m.muted_until, m.banned_at
 ), hinted AS (
     INSERT INTO outbox (user_id, kind, channel_id, rev)
     SELECT j.user_id, 'channel_added', $1, h.rev FROM joined j CROSS JOIN head h
     RETURNING number, user_id
 )
-SELECT h.rev, h.seq, h.nth, j.user_id, j.role, j.joined_at, j.left_at, j.floor_seq, o.number
+SELECT h.rev, h.seq, h.nth, j.user_id, j.role, j.joined_at, j.left_at, j.floor_seq, j.muted_until,
+       j.banned_at, o.number
 FROM head h
 LEFT JOIN (joined j JOIN hinted o ON o.user_id = j.user_id) ON true
 ORDER BY array_position($3::text[], j.user_id)

@@ -14,13 +14,14 @@ WITH leaving AS (
     SET left_at = $4::bigint, rev = h.rev
     FROM leaving l CROSS JOIN head h
     WHERE m.channel_id = $1 AND m.user_id = l.user_id
-    RETURNING m.user_id, m.role, m.joined_at, m.left_at, m.floor_seq
+    RETURNING m.user_id, m.role, m.joined_at, m.left_at, m.floor_seq, m.muted_until, m.banned_at
 ), hinted AS (
     INSERT INTO outbox (user_id, kind, channel_id, rev)
     SELECT g.user_id, 'channel_removed', $1, h.rev FROM gone g CROSS JOIN head h
     RETURNING number, user_id
 )
-SELECT h.rev, h.seq, h.nth, g.user_id, g.role, g.joined_at, g.left_at, g.floor_seq, o.number
+SELECT h.rev, h.seq, h.nth, g.user_id, g.role, g.joined_at, g.left_at, g.floor_seq, g.muted_until,
+       g.banned_at, o.number
 FROM head h
 LEFT JOIN (gone g JOIN hinted o ON o.user_id = g.user_id) ON true
 ORDER BY array_position($3::text[], g.user_id)

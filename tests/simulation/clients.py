@@ -15,8 +15,10 @@ from simulation.sockets import Wire
 from streamhub.domain.channels import (
     Change,
     Changes,
+    ChannelUpdated,
     MembersJoined,
     MembersLeft,
+    MembersUpdated,
     Mention,
     MessageCreated,
     MessageDeleted,
@@ -147,7 +149,7 @@ class Client:
 
     def on_event(self, event: Any) -> None:
         match event:
-            case MembersJoined() | MembersLeft() | Skipped():
+            case MembersJoined() | MembersLeft() | MembersUpdated() | ChannelUpdated() | Skipped():
                 self._on_change(event)
             case MessageCreated() | MessageUpdated() | MessageDeleted():
                 self._on_change(event)

@@ -3,9 +3,12 @@
 from streamhub.domain.channels import (
     Change,
     Changes,
+    Channel,
+    ChannelUpdated,
     Member,
     MembersJoined,
     MembersLeft,
+    MembersUpdated,
     Message,
     MessageCreated,
     MessageDeleted,
@@ -30,6 +33,7 @@ class Copy:
         self.beginning = 0
         self.messages: dict[MessageId, Message] = {}
         self.members: dict[UserId, Member] = {}
+        self.info: Channel | None = None
         self.seen: list[Message] = []
 
     def apply(self, change: Change) -> None:
@@ -39,8 +43,10 @@ class Copy:
                 self._see(message)
             case MessageUpdated(message=message) | MessageDeleted(message=message):
                 self.messages[message.id] = message
-            case MembersJoined(members=members) | MembersLeft(members=members):
-                self._put_members(members)
+            case ChannelUpdated(info=info):
+                self._put_info(info)
+            case MembersJoined() | MembersLeft() | MembersUpdated():
+                self._put_members(change.members)
         self.held = change.rev
 
     def take_page(self, changes: Changes) -> None:
@@ -55,6 +61,7 @@ class Copy:
         if not changes.more:
             self._see_coming()
         self._put_members(changes.members)
+        self._put_info(changes.channel)
         self.held = max(self.held, changes.to)
 
     def take_history(self, changes: Changes) -> None:
@@ -64,6 +71,7 @@ class Copy:
             if message.rev <= self.base and (known is None or known.rev < message.rev):
                 self.messages[message.id] = message
         self._put_members(changes.members)
+        self._put_info(changes.channel)
 
     def start_over(self, rev: int) -> None:
         """The server keeps no memory of what lies between: fetch it as history."""
@@ -73,6 +81,7 @@ class Copy:
         self.messages.clear()
         self._coming.clear()
         self.members.clear()
+        self.info = None
 
     def _see_coming(self) -> None:
         """A message that was changed since comes in a later page than those posted after it."""
@@ -90,3 +99,7 @@ class Copy:
             known = self.members.get(member.user)
             if known is None or known.rev < member.rev:
                 self.members[member.user] = member
+
+    def _put_info(self, info: Channel | None) -> None:
+        if info is not None and (self.info is None or self.info.rev < info.rev):
+            self.info = info

@@ -14,12 +14,16 @@ from streamhub.domain.ids import ChannelId, UserId
 from streamhub.domain.messages import (
     AddMembers,
     Answer,
+    BanMembers,
     Marked,
     MarkRead,
     MembersChanged,
+    OfChannel,
     RemoveMembers,
     Revise,
     Typing,
+    UpdateChannel,
+    UpdateMember,
     channel_actor,
     inbox_actor,
 )
@@ -53,6 +57,7 @@ class Operations:
             self._post: 50,
             self._burst: 5,
             self._change_members: 10,
+            self._manage: 4,
             self._revise: 10,
             self._mark_read: 5,
             self._type: 3,
@@ -131,13 +136,31 @@ class Operations:
         elif kind is RemoveMembers:
             client = self._owner_of(channel)
         self._cluster.note(f"{client.user} wants {kind.__name__} {users} in {channel}")
+        self._change(client, channel, kind(by=client.user, users=users))
 
+    def _manage(self) -> None:
+        """Rename a channel, give roles, ban and let come back."""
+        channel, random = self._random.choice(self._cluster.channels), self._random
+        client, user = self._owner_of(channel), random.choice(self._users)
+        me, on = client.user, random.random() < 0.4
+        message: OfChannel = random.choice(
+            (
+                UpdateChannel(by=me, topic=f"topic {random.randint(0, 3)}"),
+                UpdateMember(by=me, user=user, role=random.choice(("owner", "member"))),
+                BanMembers(by=me, users=(user,), on=on),
+                BanMembers(by=me, users=(user,), on=False),
+            )
+        )
+        self._cluster.note(f"{me} wants {message} in {channel}")
+        self._change(client, channel, message)
+
+    def _change(self, client: Client, channel: ChannelId, message: OfChannel) -> None:
         def done(answer: Answer) -> None:
             if isinstance(answer, MembersChanged):
                 for member in answer.members:
                     self.changed[channel, member.user, answer.rev] = _now()
 
-        client.command(channel_actor(channel), kind(by=client.user, users=users), done)
+        client.command(channel_actor(channel), message, done)
 
     def _mark_read(self) -> None:
         client = self._client()

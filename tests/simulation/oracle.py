@@ -100,6 +100,8 @@ def copy_wrong(reader: UserId, copy: Copy, rows: ChannelRows) -> Iterator[str]:
     if copy.members != members:
         differ = [u for u in members if copy.members.get(u) != members[u]]
         yield f"{reader} knows the members {differ} of {channel} wrongly"
+    if copy.info != rows.channel:
+        yield f"{reader} knows {channel} as {copy.info}, and it is {rows.channel}"
 
 
 def read_wrong(client: Client, tables: Tables) -> Iterator[str]:

@@ -55,6 +55,7 @@ def copy(tables: Tables) -> Copy:
     copy.held = 4
     copy.messages = {m.id: m for m in rows.messages}
     copy.members = {user: row.member for user, row in rows.members.items()}
+    copy.info = rows.channel
     return copy
 
 
@@ -150,3 +151,9 @@ def test_a_message_posted_after_its_author_was_removed_is_found(tables: Tables) 
     in_time, too_late = sent(3, began_s=4.0), sent(3, began_s=6.0)
     assert not found(oracle.posted_after_leaving(tables, [in_time], told))
     assert "alice-3 was taken after" in found(oracle.posted_after_leaving(tables, [too_late], told))
+
+
+def test_an_old_name_of_the_channel_is_found(tables: Tables, copy: Copy) -> None:
+    rows = tables.channels[GENERAL]
+    rows.channel = replace(rows.channel, name="another")
+    assert "knows ch_general as" in found(oracle.copy_wrong(ALICE, copy, rows))

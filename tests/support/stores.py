@@ -211,7 +211,7 @@ def _id(prefix: str) -> str:
 def in_memory() -> ChatStores:
     """Two hosts on one set of tables."""
     call_soon = asyncio.get_running_loop().call_soon
-    tables = Tables(lambda: int(time.monotonic() * 1000))
+    tables = Tables(lambda: int(time.time() * 1000))
     return ChatStores(
         InMemoryChannelStore(tables),
         InMemoryJournal(tables, call_soon),

@@ -223,6 +223,7 @@ BODIES: Mapping[str, Mapping[str, object]] = {
     "channel.read": {"seq": 1},
     "channel.mark_unread": {"seq": 1},
     "member.add": {"users": []},
+    "member.update": {"role": "owner"},
     "token.create": {"name": "x", "scopes": ["chat:read"]},
 }
 
