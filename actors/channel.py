@@ -14,6 +14,7 @@ from streamhub.domain.channels import (
     Declined,
     Delete,
     Edit,
+    ExpireDraft,
     InfoDraft,
     JoinDraft,
     LeaveDraft,
@@ -59,6 +60,7 @@ from streamhub.domain.messages import (
     BanMembers,
     ChannelChanged,
     Done,
+    Expire,
     MembersChanged,
     Post,
     Problem,
@@ -71,6 +73,7 @@ from streamhub.domain.messages import (
     TypingStarted,
     UpdateChannel,
     UpdateMember,
+    channel_actor,
     inbox_actor,
 )
 
@@ -263,6 +266,18 @@ class ChannelActor:
             failed=lambda failure, ctx: self.on_not_stored(token, failure, ctx),
         )
 
+    def on_expire(self, expire: Expire, ctx: Context) -> None:
+        draft = ExpireDraft(channel=self._channel.id, term=self._head.term, before=expire.before)
+
+        def then(outcome: Settled, ctx: Context) -> None:
+            """Until there are none: each batch is one change."""
+            gone_seq = self._channel.gone_seq
+            self._take_properties(outcome, ctx)
+            if self._channel.gone_seq > gone_seq:
+                ctx.tell(channel_actor(self._channel.id), expire)
+
+        ctx.store(draft, then, failed=lambda failure, ctx: self._give_up(failure, ctx))
+
     def on_typing(self, typing: Typing, ctx: Context) -> None:
         check_may_listen(self._channel, self._members, typing.user)
         check_not_muted(self._members[typing.user], ctx.now_ms)
@@ -320,10 +335,8 @@ class ChannelActor:
     def on_updated(self, token: Token, outcome: Settled, ctx: Context) -> None:
         assert isinstance(outcome, Committed)
         assert isinstance(outcome.change, ChannelUpdated)
-        self._channel = outcome.change.info
-        ctx.answer(token, ChannelChanged(channel=self._channel))
-        if outcome.head.rev > self._head.rev:
-            self._commit(outcome, ctx)
+        ctx.answer(token, ChannelChanged(channel=outcome.change.info))
+        self._take_properties(outcome, ctx)
 
     def on_not_stored(self, token: Token, failure: NotStored, ctx: Context) -> None:
         ctx.answer(token, _PROBLEMS[failure.reason])
@@ -346,6 +359,13 @@ class ChannelActor:
             self.on_not_stored(token, failure, ctx)
 
         ctx.store(draft, then, failed)
+
+    def _take_properties(self, outcome: Settled, ctx: Context) -> None:
+        assert isinstance(outcome, Committed)
+        assert isinstance(outcome.change, ChannelUpdated)
+        self._channel = outcome.change.info
+        if outcome.head.rev > self._head.rev:
+            self._commit(outcome, ctx)
 
     def _commit(self, outcome: Committed, ctx: Context) -> None:
         """The answers are on their way; now the change becomes everybody's."""
@@ -378,6 +398,7 @@ class ChannelActor:
         BanMembers: on_ban,
         UpdateMember: on_update_member,
         UpdateChannel: on_update,
+        Expire: on_expire,
         Typing: on_typing,
     }
 

@@ -249,4 +249,6 @@ class ChannelState:
 
     def _info(self, info: ChannelObject) -> ChannelUpdated:
         self.overview = structs.replace(self.overview, name=info.name)
+        for seq in [seq for seq in self._recent if seq <= info.gone_seq]:
+            del self._recent[seq]
         return ChannelUpdated(info)

@@ -31,6 +31,7 @@ class ManagingCommands(Calls):
         slow_mode_s: int | None = None,
         history: HistorySeen | None = None,
         announcers: Announcers | None = None,
+        keep_days: int | None = None,
     ) -> ChannelObject:
         """Change what is given. An empty topic takes it away."""
         body = ChannelUpdate(
@@ -40,6 +41,7 @@ class ManagingCommands(Calls):
             slow_mode_s=slow_mode_s,
             history=history,
             announcers=announcers,
+            keep_days=keep_days,
         )
         changed: ChannelObject = await self.call("channel.update", body)
         return changed

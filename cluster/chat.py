@@ -10,6 +10,7 @@ from aiohttp import web
 from streamhub.actors.cell import Kind
 from streamhub.actors.channel import ChannelActor
 from streamhub.actors.inbox import InboxActor
+from streamhub.actors.retention import RetentionSweep
 from streamhub.actors.ring import RingBudget
 from streamhub.actors.session import SessionActor
 from streamhub.actors.sweep import OutboxSweep
@@ -29,6 +30,7 @@ from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool
 from streamhub.persistence.replies import PostgresReplyStore
+from streamhub.persistence.retention import PostgresRetentionStore
 from streamhub.persistence.writer import PostgresJournal
 from streamhub.protocol.close_codes import CloseCode
 from streamhub.protocol.connection import Rules
@@ -134,7 +136,9 @@ class Chat:
         )
         self.private_routes = [web.get(link_calls.PATH, self.links.accept)]
         self._sweep = OutboxSweep(host, self._outbox, self.actors, membership)
-        self._sweeping: asyncio.Task[None] | None = None
+        retention = PostgresRetentionStore(pool)
+        self._expiry = RetentionSweep(host, retention, self.actors, membership, clock.now_ms)
+        self._sweeping: list[asyncio.Task[None]] = []
         self._measure(metrics)
 
     async def start(self) -> None:
@@ -145,14 +149,14 @@ class Chat:
         self.sockets.start()
         self._membership.on_view(self._on_view)
         self._membership.on_entry(self._on_entry)
-        self._sweeping = asyncio.create_task(self._sweep.run())
+        self._sweeping = [asyncio.create_task(job.run()) for job in (self._sweep, self._expiry)]
 
     async def stop(self) -> None:
         """Close the sockets, drop the actors, flush the journal."""
         await self.sockets.close(CloseCode.RESTARTING)
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-            await asyncio.gather(self._sweeping, return_exceptions=True)
+        for task in self._sweeping:
+            task.cancel()
+        await asyncio.gather(*self._sweeping, return_exceptions=True)
         await self.relay.close()
         await self.actors.close()
         await self.links.close()

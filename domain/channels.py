@@ -51,18 +51,20 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     slow_mode_s  seconds between two messages of one member who does not moderate; 0: none
     history      who joins a private channel sees all of it, or what comes from then on
     announcers   who may call everybody by `@channel` and `@here`
+    keep_days    messages older than that go; 0: none does
     """
 
     slow_mode_s: int = 0
     history: Literal["all", "joined"] = "joined"
     announcers: Literal["members", "moderators"] = "members"
+    keep_days: int = 0
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A channel's properties; `rev` is that of their last change, `created_at` in ms.
 
     `users` are the people of a direct conversation, in the order of their ids; who is in a channel
-    is said by its members alone.
+    is said by its members alone. Messages up to `gone_seq` are kept no longer.
     """
 
     id: ChannelId
@@ -76,6 +78,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rev: int = 0
     users: tuple[UserId, ...] = ()
     rules: Rules = Rules()
+    gone_seq: int = 0
 
     @property
     def seen_from_joining(self) -> bool:
@@ -254,6 +257,15 @@ class InfoDraft(msgspec.Struct, frozen=True, kw_only=True):
         return replace(channel, **named, **told, **kept, rules=rules)
 
 
+class ExpireDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """Take out the oldest messages that were posted before that time (ms), at most EXPIRED_AT_ONCE
+    (`domain.retention`). If there are none, the outcome is as for an InfoDraft."""
+
+    channel: ChannelId
+    term: int
+    before: int
+
+
 class Edit(msgspec.Struct, frozen=True, kw_only=True, tag="edit", omit_defaults=True):
     """Say something else, at most `within_ms` after it was posted (None: at any time)."""
 
@@ -297,7 +309,7 @@ class RevisionDraft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 MembershipDraft = JoinDraft | LeaveDraft | BanDraft | MemberDraft
-Draft = MessageDraft | RevisionDraft | MembershipDraft | InfoDraft
+Draft = MessageDraft | RevisionDraft | MembershipDraft | InfoDraft | ExpireDraft
 
 
 # -- changes: committed, numbered, published ----------------------------------------------------

@@ -131,6 +131,12 @@ class Revise(msgspec.Struct, frozen=True, kw_only=True, tag="revise", omit_defau
     moderates: bool = False
 
 
+class Expire(msgspec.Struct, frozen=True, kw_only=True, tag="expire"):
+    """Take out the messages that were posted before that time (ms). Told, never answered."""
+
+    before: int
+
+
 class Typing(msgspec.Struct, frozen=True, kw_only=True, tag="typing"):
     """Tell the others that `user` types. Told, never answered."""
 
@@ -161,7 +167,15 @@ class TakeHint(msgspec.Struct, frozen=True, kw_only=True, tag="hint"):
 
 
 OfChannel = (
-    Post | Revise | AddMembers | RemoveMembers | BanMembers | UpdateMember | UpdateChannel | Typing
+    Post
+    | Revise
+    | AddMembers
+    | RemoveMembers
+    | BanMembers
+    | UpdateMember
+    | UpdateChannel
+    | Expire
+    | Typing
 )
 Message = OfChannel | MarkRead | MarkUnread | TakeHint
 

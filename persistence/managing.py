@@ -9,6 +9,7 @@ from streamhub.domain.channels import (
     BanDraft,
     ChannelUpdated,
     Committed,
+    ExpireDraft,
     Head,
     Hint,
     InfoDraft,
@@ -23,6 +24,7 @@ from streamhub.domain.channels import (
     NotStored,
     Outcome,
 )
+from streamhub.domain.retention import EXPIRED_AT_ONCE
 from streamhub.persistence.postgres import Connection, Record
 from streamhub.persistence.rows import CHANNEL_COLUMNS, channel_of, member_of
 from streamhub.persistence.sql import load
@@ -32,6 +34,9 @@ _LEAVE: Final = load("leave_members")
 _BAN: Final = load("ban_members")
 _UPDATE: Final = load("update_members")
 _INFO: Final = f"{load('update_channel')} {CHANNEL_COLUMNS}"
+_EXPIRE: Final = (
+    f"{load('expire_messages')} {CHANNEL_COLUMNS} FROM head c LEFT JOIN hinted o ON true"
+)
 _STALE: Final = NotStored(reason="stale")
 
 _CHANGES: Final[dict[type[MembershipDraft], type[MembersChange]]] = {
@@ -42,8 +47,13 @@ _CHANGES: Final[dict[type[MembershipDraft], type[MembersChange]]] = {
 }
 
 
-async def manage(connection: Connection, draft: MembershipDraft | InfoDraft) -> Outcome:
+async def manage(
+    connection: Connection, draft: MembershipDraft | InfoDraft | ExpireDraft
+) -> Outcome:
     """Store it. Raises the driver's errors; then nothing was stored, or nobody knows."""
+    if isinstance(draft, ExpireDraft):
+        rows = await connection.fetch(_EXPIRE, *_oldest(draft))
+        return _expired(rows) if rows else _STALE
     if isinstance(draft, InfoDraft):
         row = await connection.fetchrow(_INFO, *_properties(draft))
         return _updated(draft, row) if row is not None else _STALE
@@ -102,4 +112,23 @@ def _updated(draft: InfoDraft, row: Record) -> Committed:
     return Committed(
         change=ChannelUpdated(channel=info.id, rev=rev, info=info, archived=archived),
         head=Head(term=term, rev=rev, seq=seq, nth=nth),
+    )
+
+
+def _oldest(draft: ExpireDraft) -> tuple[object, ...]:
+    return (draft.channel, draft.term, draft.before, EXPIRED_AT_ONCE)
+
+
+def _expired(rows: Sequence[Record]) -> Committed:
+    _, _, term, rev, seq, nth, *properties = rows[0]
+    info = channel_of(properties)
+    hints = tuple(
+        Hint(number=number, user=user, kind="unmentioned", channel=info.id)
+        for number, user, *_ in rows
+        if number is not None
+    )
+    return Committed(
+        change=ChannelUpdated(channel=info.id, rev=rev, info=info),
+        head=Head(term=term, rev=rev, seq=seq, nth=nth),
+        hints=hints,
     )

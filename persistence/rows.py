@@ -11,7 +11,7 @@ from streamhub.domain.reactions import Reaction
 
 CHANNEL_COLUMNS: Final = (
     "c.id, c.kind, c.visibility, c.created_by, c.created_at, c.name, c.topic, c.archived_at,"
-    " c.info_rev, c.users, c.rules"
+    " c.info_rev, c.users, c.rules, c.gone_seq"
 )
 MESSAGE_COLUMNS: Final = (
     "m.id, m.channel_id, m.seq, m.nth, m.rev, m.author_id, m.body, m.created_at, m.mentions,"
@@ -32,7 +32,7 @@ _encoder = msgspec.json.Encoder()
 def channel_of(row: Iterable[Any]) -> Channel:
     """From CHANNEL_COLUMNS."""
     id, kind, visibility, created_by, created_at, name, topic, archived_at, *rest = row
-    info_rev, users, rules = rest
+    info_rev, users, rules, gone_seq = rest
     return Channel(
         id=id,
         kind=kind,
@@ -45,6 +45,7 @@ def channel_of(row: Iterable[Any]) -> Channel:
         rev=info_rev,
         users=tuple(users or ()),
         rules=_rules.decode(rules) if rules else Rules(),
+        gone_seq=gone_seq,
     )
 
 

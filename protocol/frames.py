@@ -161,7 +161,8 @@ class MemberObject(Outgoing, frozen=True, kw_only=True):
 
 class ChannelObject(Outgoing, frozen=True, kw_only=True):
     """A channel's own properties. Direct and group conversations have no name; `users` says whose
-    they are. `slow_mode_s`, `history` and `announcers` are explained with `channel.update`."""
+    they are. `slow_mode_s`, `history`, `announcers` and `keep_days` are explained with
+    `channel.update`. Messages up to `gone_seq` are kept no longer: drop them."""
 
     id: ChannelId
     kind: ChannelKind
@@ -176,6 +177,8 @@ class ChannelObject(Outgoing, frozen=True, kw_only=True):
     slow_mode_s: Count = 0
     history: HistorySeen = "all"
     announcers: Announcers = "members"
+    keep_days: Count = 0
+    gone_seq: Count = 0
 
 
 class ChannelOverview(Outgoing, frozen=True, kw_only=True, gc=False):

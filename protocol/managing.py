@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from streamhub.protocol.scalars import (
     DEFAULT_PAGE,
+    MAX_KEEP_DAYS,
     MAX_SLOW_MODE_S,
     Cursor,
     Name,
@@ -17,6 +18,7 @@ from streamhub.protocol.scalars import (
 from streamhub.protocol.shapes import ChannelCommand
 
 SlowMode = Annotated[int, Meta(ge=0, le=MAX_SLOW_MODE_S, description="seconds; 0: none")]
+KeepDays = Annotated[int, Meta(ge=0, le=MAX_KEEP_DAYS, description="days; 0: for ever")]
 HistorySeen = Literal["all", "joined"]
 Announcers = Literal["members", "moderators"]
 GivenRole = Literal["owner", "moderator", "member"]
@@ -27,7 +29,8 @@ class ChannelUpdate(ChannelCommand, frozen=True, kw_only=True):
 
     `slow_mode_s` is the pause between two messages of one member who does not moderate. `history`
     is what those see who join a private channel from now on. `announcers` may call everybody by
-    `@channel` and `@here`.
+    `@channel` and `@here`. Messages older than `keep_days` are taken out for good, some minutes
+    later.
     """
 
     name: Name | None = None
@@ -35,6 +38,7 @@ class ChannelUpdate(ChannelCommand, frozen=True, kw_only=True):
     slow_mode_s: SlowMode | None = None
     history: HistorySeen | None = None
     announcers: Announcers | None = None
+    keep_days: KeepDays | None = None
 
 
 class ChannelArchive(ChannelCommand, frozen=True, kw_only=True):

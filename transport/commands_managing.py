@@ -62,6 +62,7 @@ def _update(standing: Standing, body: managing.ChannelUpdate) -> Request:
         "slow_mode_s": body.slow_mode_s,
         "history": body.history,
         "announcers": body.announcers,
+        "keep_days": body.keep_days,
     }
     update = UpdateChannel(
         by=standing.user,

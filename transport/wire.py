@@ -73,6 +73,8 @@ def channel_object(channel: channels.Channel) -> frames.ChannelObject:
         slow_mode_s=channel.rules.slow_mode_s,
         history="joined" if channel.seen_from_joining else "all",
         announcers=channel.rules.announcers,
+        keep_days=channel.rules.keep_days,
+        gone_seq=channel.gone_seq,
     )
 
 

@@ -256,7 +256,7 @@ class InMemoryChannelStore:
     def _thread(self, rows: ChannelRows, user: UserId, root: MessageId) -> Thread:
         one = rows.followers[user, root]
         return Thread(
-            root=rows.messages[rows.seqs[root] - 1],
+            root=rows.at(rows.seqs[root]),
             following=one.following,
             read_replies=one.read_number,
         )
@@ -368,11 +368,11 @@ def _mark(rows: ChannelRows, row: MemberRow, marking: Marking) -> ReadMarker:
     """Never above the head, never down below the floor: what is hidden is not unread."""
     at_most = marking.at_most
     if at_most is not None:
-        at_most = max(at_most, row.member.floor_seq)
+        at_most = max(at_most, row.member.floor_seq, rows.channel.gone_seq)
     bounded = Marking(min(marking.at_least, rows.head.seq), at_most)
     seq = bounded.of(row.read_seq)
     if seq != row.read_seq:
-        row.read_seq, row.read_nth = seq, rows.messages[seq - 1].nth if seq else 0
+        row.read_seq, row.read_nth = seq, rows.nth_of(seq)
     return ReadMarker(
         channel=rows.channel.id,
         read_seq=row.read_seq,

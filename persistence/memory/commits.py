@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from streamhub.domain.channels import (
     Committed,
     Draft,
+    ExpireDraft,
     Hint,
     InfoDraft,
     Message,
@@ -34,7 +35,7 @@ def commit(tables: Tables, draft: Draft) -> Outcome:
         return _STALE
     if isinstance(draft, MessageDraft):
         if first := rows.keys.get((draft.author, draft.key)):
-            return Repeated(message=rows.messages[first[0] - 1], digest=first[1])
+            return Repeated(message=rows.at(first[0]), digest=first[1])
         if rows.head.term != draft.term:
             return _STALE
         if declined := threads.declined(rows, draft):
@@ -87,7 +88,7 @@ def _storable(draft: Draft) -> bool:
     if isinstance(draft, MessageDraft):
         texts = [draft.text, draft.key, draft.id, draft.author]
         return storable(*texts, *(one.user for one in draft.mentions if one.user is not None))
-    if isinstance(draft, RevisionDraft):
+    if isinstance(draft, RevisionDraft | ExpireDraft):
         return True  # it is read what it is about, before anything is written
     if isinstance(draft, InfoDraft):
         return storable(draft.name or "", draft.topic or "")

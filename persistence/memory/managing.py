@@ -6,6 +6,7 @@ from streamhub.domain.channels import (
     BanDraft,
     ChannelUpdated,
     Committed,
+    ExpireDraft,
     Head,
     InfoDraft,
     JoinDraft,
@@ -18,12 +19,17 @@ from streamhub.domain.channels import (
     MembersUpdated,
 )
 from streamhub.domain.ids import UserId
+from streamhub.persistence.memory.retention import expire
 from streamhub.persistence.memory.tables import ChannelRows, MemberRow, Tables
 
 
-def manage(tables: Tables, rows: ChannelRows, draft: MembershipDraft | InfoDraft) -> Committed:
+def manage(
+    tables: Tables, rows: ChannelRows, draft: MembershipDraft | InfoDraft | ExpireDraft
+) -> Committed:
     """Store it; the term is the draft's."""
     match draft:
+        case ExpireDraft():
+            return expire(tables, rows, draft)
         case InfoDraft():
             return _update(rows, draft)
         case JoinDraft():

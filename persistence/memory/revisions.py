@@ -17,7 +17,7 @@ def revise(tables: Tables, rows: ChannelRows, draft: RevisionDraft) -> Outcome:
     operation = draft.operation
     if isinstance(operation, React) and not storable(operation.kind):
         return REFUSED
-    message = rows.messages[seq - 1]
+    message = rows.at(seq)
     revision = Revision(message, _tallies(rows, draft))
     if declined := revision.take(draft):
         return declined
@@ -27,7 +27,7 @@ def revise(tables: Tables, rows: ChannelRows, draft: RevisionDraft) -> Outcome:
         return REFUSED
     rows.head = replace(rows.head, rev=rows.head.rev + 1)
     change = revision.change(rows.head.rev)
-    rows.messages[seq - 1] = change.message
+    rows.put(change.message)
     _write_beside(rows, draft, revision)
     called = [user for user, nths in rows.mentions.items() if message.nth in nths]
     hints = tuple(

@@ -81,8 +81,8 @@ class FollowerRow(msgspec.Struct):
 
 
 class ChannelRows(msgspec.Struct, kw_only=True):
-    """A channel and what belongs to it. `messages[seq - 1]` is the message of that seq; `keys`
-    says which seq used a key first, with which digest.
+    """A channel and what belongs to it. `messages` are those it still keeps, by seq; `keys` says
+    which seq used a key first, with which digest; `gone_nth` is that of the last message gone.
 
     `mentions` holds the nths of the messages that mentioned a user; `reactions`, by message and
     kind, the rev at which each user gave it.
@@ -93,6 +93,7 @@ class ChannelRows(msgspec.Struct, kw_only=True):
     head: Head
     lock: RowLock
     view: int = 0
+    gone_nth: int = 0
     messages: list[Message] = []
     seqs: dict[MessageId, int] = {}
     keys: dict[tuple[UserId, str], tuple[int, bytes]] = {}
@@ -101,6 +102,31 @@ class ChannelRows(msgspec.Struct, kw_only=True):
     reactions: dict[MessageId, dict[str, dict[UserId, int]]] = {}
     members: dict[UserId, MemberRow] = {}
     mentions: dict[UserId, list[int]] = {}
+
+    def at(self, seq: int) -> Message:
+        return self.messages[seq - 1 - self.channel.gone_seq]
+
+    def put(self, message: Message) -> None:
+        """In the place of what it was."""
+        self.messages[message.seq - 1 - self.channel.gone_seq] = message
+
+    def nth_of(self, seq: int) -> int:
+        return self.at(seq).nth if seq > self.channel.gone_seq else self.gone_nth
+
+    def forget(self, gone: list[Message]) -> None:
+        """The oldest messages, and what belongs to them."""
+        last = gone[-1]
+        del self.messages[: len(gone)]
+        for message in gone:
+            del self.seqs[message.id]
+            self.editions.pop(message.id, None)
+            self.reactions.pop(message.id, None)
+        self.keys = {key: one for key, one in self.keys.items() if one[0] > last.seq}
+        self.followers = {
+            (user, root): one for (user, root), one in self.followers.items() if root in self.seqs
+        }
+        for nths in self.mentions.values():
+            nths[:] = [nth for nth in nths if nth > last.nth]
 
     def present(self, user: UserId) -> MemberRow | None:
         row = self.members.get(user)

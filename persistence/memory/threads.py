@@ -13,7 +13,7 @@ def declined(rows: ChannelRows, draft: MessageDraft) -> Declined | None:
     if draft.thread is None:
         return None
     seq = rows.seqs.get(draft.thread)
-    return threads.declined(None if seq is None else rows.messages[seq - 1], draft)
+    return threads.declined(None if seq is None else rows.at(seq), draft)
 
 
 def replied(rows: ChannelRows, reply: Message) -> tuple[MessageUpdated, ...]:
@@ -21,9 +21,10 @@ def replied(rows: ChannelRows, reply: Message) -> tuple[MessageUpdated, ...]:
     if reply.thread is None:
         return ()
     seq = rows.seqs[reply.thread]
-    root = threads.replied(rows.messages[seq - 1], reply)
+    root = threads.replied(rows.at(seq), reply)
     rows.head = replace(rows.head, rev=rows.head.rev + 1)
-    root = rows.messages[seq - 1] = replace(root, rev=rows.head.rev)
+    root = replace(root, rev=rows.head.rev)
+    rows.put(root)
     _follow(rows, root, root.author, 0)
     _follow(rows, root, reply.author, root.replies)
     return (MessageUpdated(channel=root.channel, rev=root.rev, message=root),)

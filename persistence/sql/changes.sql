@@ -45,5 +45,5 @@ SELECT c.rev AS head, ends.upto,
      WHERE m.channel_id = $1 AND m.rev > $3 AND m.rev <= ends.upto
     ) AS members,
     c.id, c.kind, c.visibility, c.created_by, c.created_at, c.name, c.topic, c.archived_at,
-    c.info_rev, c.users, c.rules
+    c.info_rev, c.users, c.rules, c.gone_seq
 FROM mine c CROSS JOIN ends

@@ -1,5 +1,5 @@
 -- Moves the read markers of user $1 in channels $2: down to seqs $3 (null: stay), then up to seqs $4.
--- Never above the head, never down below the floor: what is hidden is not unread. The nth that goes
+-- Never above the head, never down below the floor: what is hidden, or gone, is not unread. The nth that goes
 -- with a seq is that of its message.
 UPDATE members m
 SET read_seq = greatest(least(m.read_seq, mark.at_most), mark.at_least),
@@ -8,18 +8,20 @@ FROM (
     SELECT c.id, c.nth, bound.at_most, bound.at_least,
            coalesce((SELECT x.nth FROM messages x
                      WHERE x.channel_id = c.id AND x.seq <= bound.at_least
-                     ORDER BY x.seq DESC LIMIT 1), 0) AS at_least_nth,
+                     ORDER BY x.seq DESC LIMIT 1), c.gone_nth) AS at_least_nth,
            CASE WHEN bound.at_most IS NOT NULL THEN
                coalesce((SELECT x.nth FROM messages x
                          WHERE x.channel_id = c.id AND x.seq <= bound.at_most
-                         ORDER BY x.seq DESC LIMIT 1), 0)
+                         ORDER BY x.seq DESC LIMIT 1), c.gone_nth)
            END AS at_most_nth
     FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS asked(channel_id, at_most, at_least)
     JOIN channels c ON c.id = asked.channel_id
     JOIN members mine ON mine.channel_id = c.id AND mine.user_id = $1
     CROSS JOIN LATERAL (
         SELECT least(asked.at_least, c.seq) AS at_least,
-               CASE WHEN asked.at_most IS NOT NULL THEN greatest(asked.at_most, mine.floor_seq) END
+               CASE WHEN asked.at_most IS NOT NULL THEN
+                   greatest(asked.at_most, mine.floor_seq, c.gone_seq)
+               END
                AS at_most
     ) bound
 ) mark
