@@ -9,14 +9,28 @@ import pytest
 from support.databases import fresh_database
 from support.stores import message
 
-from streamhub.domain.channels import Channel, Head, Loaded
+from streamhub.domain.channels import (
+    BanDraft,
+    Channel,
+    Committed,
+    ExpireDraft,
+    Head,
+    InfoDraft,
+    JoinDraft,
+    LeaveDraft,
+    Loaded,
+    MemberDraft,
+    MembershipDraft,
+)
 from streamhub.domain.ids import ChannelId, MessageId, UserId
 from streamhub.domain.reading import read_up_to, unread_from
 from streamhub.persistence.batches import append_messages, find_first
 from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.embedded.stack import EmbeddedUrls
+from streamhub.persistence.managing import manage
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool, open_pool
+from streamhub.persistence.retention import PostgresRetentionStore
 from streamhub.persistence.writer import LANE_SESSION
 
 FILL = """
@@ -38,6 +52,18 @@ FILL = """
     SELECT 'us_' || n % 500, 'ch_' || n, s, s
     FROM generate_series(1, 2000) AS n, generate_series(1, 5) AS s;
 
+    UPDATE messages SET thread_id = regexp_replace(id, '_[0-9]+$', '_7'), reply_number = seq - 29
+    WHERE seq BETWEEN 30 AND 40;
+    UPDATE messages SET pinned_at = seq, pinned_by = 'us_1' WHERE seq = 9;
+
+    INSERT INTO thread_followers (user_id, root_id, following, read_number)
+    SELECT 'us_' || n % 500 * 7 + u, 'me_' || n || '_7', true, 3
+    FROM generate_series(1, 2000) AS n, generate_series(1, 5) AS u;
+
+    INSERT INTO saved_messages (user_id, message_id, saved_at)
+    SELECT 'us_' || n % 500 * 7 + u, 'me_' || n || '_' || u, n
+    FROM generate_series(1, 2000) AS n, generate_series(1, 10) AS u;
+
     INSERT INTO outbox (user_id, kind, channel_id, rev)
     SELECT 'us_1', 'mentioned', 'ch_1', n FROM generate_series(1, 2000) AS n;
     ANALYZE;
@@ -54,6 +80,11 @@ READS: dict[str, Callable[[PostgresChannelStore], Awaitable[object]]] = {
     "members": lambda store: store.members(CHANNEL, USER, None, 20),
     "changes": lambda store: store.changes(CHANNEL, USER, 20, 20),
     "history": lambda store: store.history(CHANNEL, USER, before=40, limit=20),
+    "banned": lambda store: store.banned(CHANNEL, USER, None, 20),
+    "replies": lambda store: store.replies(CHANNEL, MessageId("me_1_7"), USER, before=40, limit=20),
+    "threads": lambda store: store.threads(USER, None, 20),
+    "saved": lambda store: store.saved(USER, None, 20),
+    "pins": lambda store: store.pins(CHANNEL, USER, None, 20),
     "message": lambda store: store.message(MessageId("me_1_7"), USER),
     "mark_read": lambda store: store.mark_read(
         USER, [(CHANNEL, unread_from(7).then(read_up_to(3)))]
@@ -152,3 +183,34 @@ async def test_a_lane_probes_keys_and_members_by_their_index(database: str) -> N
 async def test_the_outbox_is_read_from_its_oldest_on(pool: ExplainingPool) -> None:
     assert len(await PostgresOutbox(pool).due(0, 10)) == 10  # type: ignore[arg-type]
     assert "Index Scan using outbox_pkey" in pool.plans[0]
+
+
+MANAGED = {"channel": CHANNEL, "term": 1}
+MANAGING: tuple[MembershipDraft | InfoDraft | ExpireDraft, ...] = (
+    JoinDraft(**MANAGED, users=(USER, OTHER), role="member", at=1),  # type: ignore[arg-type]
+    LeaveDraft(**MANAGED, users=(USER,), at=1),  # type: ignore[arg-type]
+    BanDraft(**MANAGED, users=(USER,), at=1),  # type: ignore[arg-type]
+    MemberDraft(**MANAGED, users=(USER,), unban=True),  # type: ignore[arg-type]
+    InfoDraft(**MANAGED, at=1, topic="x", rules={"keep_days": 1}),  # type: ignore[arg-type]
+    ExpireDraft(**MANAGED, before=1),  # type: ignore[arg-type]
+)
+
+
+@pytest.mark.parametrize("draft", MANAGING, ids=lambda draft: type(draft).__name__)
+async def test_no_change_of_a_channel_scans_a_table(
+    filled: str, draft: MembershipDraft | InfoDraft | ExpireDraft
+) -> None:
+    async with explaining(filled, LANE_SESSION) as lane:
+        outcome = await manage(lane, draft)  # type: ignore[arg-type]
+        assert isinstance(outcome, Committed)
+        (plan,) = lane.plans
+        assert "Seq Scan" not in plan, plan
+
+
+async def test_the_channels_that_keep_for_some_days_are_found_by_their_index(
+    pool: ExplainingPool,
+) -> None:
+    await PostgresRetentionStore(pool).keeping(None, 10)  # type: ignore[arg-type]
+    (plan,) = pool.plans
+    assert "channels_kept" in plan, plan
+    assert "Seq Scan" not in plan, plan
