@@ -156,19 +156,18 @@ class ChannelActor:
         self._pending[identity] = (post.digest, [ctx.take_reply()])
 
     def on_revise(self, revise: Revise, ctx: Context) -> None:
-        check_may_revise(self._channel, self._members, revise.by)
-        member = self._members[revise.by]
-        if not isinstance(revise.operation, Delete):
-            check_not_muted(member, ctx.now_ms)
-        if isinstance(revise.operation, Edit):
-            called_by(self._channel, self._members, revise.by, revise.operation.mentions)
+        moderates_it, floor_seq = revise.officially, 0
+        if not revise.officially:
+            member = self._may_revise(revise, ctx.now_ms)
+            moderates_it = revise.moderates or moderates(member.role)
+            floor_seq = member.floor_seq
         draft = RevisionDraft(
             channel=self._channel.id,
             term=self._head.term,
             message=revise.message,
             by=revise.by,
-            moderates=revise.moderates or moderates(member.role),
-            floor_seq=member.floor_seq,
+            moderates=moderates_it,
+            floor_seq=floor_seq,
             at=ctx.now_ms,
             operation=revise.operation,
         )
@@ -347,6 +346,16 @@ class ChannelActor:
     @property
     def _members(self) -> Mapping[UserId, Member]:
         return self._roster.members
+
+    def _may_revise(self, revise: Revise, now_ms: int) -> Member:
+        """Who does it. Raises Refused."""
+        check_may_revise(self._channel, self._members, revise.by)
+        member = self._members[revise.by]
+        if not isinstance(revise.operation, Delete):
+            check_not_muted(member, now_ms)
+        if isinstance(revise.operation, Edit):
+            called_by(self._channel, self._members, revise.by, revise.operation.mentions)
+        return member
 
     def _store_members(self, draft: MembershipDraft, ctx: Context) -> None:
         token = ctx.take_reply()

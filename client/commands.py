@@ -5,6 +5,7 @@ from typing import Final
 
 from streamhub.client.calls import WITHIN_S as WITHIN_S
 from streamhub.client.commands_managing import ManagingCommands
+from streamhub.client.commands_reporting import ReportingCommands
 from streamhub.client.commands_revising import RevisingCommands
 from streamhub.client.commands_saving import SavingCommands
 from streamhub.client.commands_threads import ThreadCommands
@@ -58,6 +59,7 @@ HARMLESS: Final = frozenset(
         "pin.add",
         "pin.remove",
         "pin.list",
+        "message.report",
         "message.save",
         "message.saved",
         "message.unsave",
@@ -70,7 +72,9 @@ HARMLESS: Final = frozenset(
 """Without a key, but doing them twice is the same as doing them once."""
 
 
-class Commands(ManagingCommands, RevisingCommands, SavingCommands, ThreadCommands):
+class Commands(
+    ManagingCommands, ReportingCommands, RevisingCommands, SavingCommands, ThreadCommands
+):
     """All commands raise Refused, Unacknowledged and SessionEnded; see `call`."""
 
     async def send(

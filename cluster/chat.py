@@ -30,12 +30,13 @@ from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool
 from streamhub.persistence.replies import PostgresReplyStore
+from streamhub.persistence.reports import PostgresReportStore
 from streamhub.persistence.retention import PostgresRetentionStore
 from streamhub.persistence.writer import PostgresJournal
 from streamhub.protocol.close_codes import CloseCode
 from streamhub.protocol.connection import Rules
 from streamhub.telemetry import Metrics
-from streamhub.transport import http_channels, http_openapi, link_calls
+from streamhub.transport import http_channels, http_openapi, http_reports, link_calls
 from streamhub.transport.admission import Admission
 from streamhub.transport.asking import Asking
 from streamhub.transport.commands import Commands
@@ -96,11 +97,13 @@ class Chat:
         self._fair_use = fair_use
         self.principals = accounts.principals
         asking = Asking(self.actors)
+        reports = PostgresReportStore(pool)
         commands = Commands(
             asking=asking,
             store=self._store,
             people=accounts.people,
             replies=PostgresReplyStore(pool),
+            reports=reports,
             now_ms=clock.now_ms,
             random_bytes=clock.random_bytes,
             edit_within_ms=settings.chat.edit_within_s * 1000 or None,
@@ -132,6 +135,7 @@ class Chat:
             *self.sockets.routes(),
             *accounts.routes,
             *http_channels.routes(commands),
+            *http_reports.routes(reports, asking, clock.now_ms),
             *http_openapi.routes(),
         )
         self.private_routes = [web.get(link_calls.PATH, self.links.accept)]

@@ -84,6 +84,7 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "pin.remove": _WRITE,
         "reaction.add": _WRITE,
         "reaction.remove": _WRITE,
+        "message.report": _READ,  # a suspended account may still be insulted
         "message.save": _READ,
         "message.saved": _READ,
         "message.unsave": _READ,
@@ -123,6 +124,8 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "admin.user_delete": _ADMIN,
         "admin.user_reset_password": _ADMIN,
         "admin.user_revoke_sessions": _ADMIN,
+        "admin.report_list": Right("moderate", "moderator"),
+        "admin.report_close": Right("moderate", "moderator", writes=True),
         "admin.audit_list": _ADMIN_READ,
         "admin.audit_verify": _ADMIN_READ,
     }

@@ -43,6 +43,7 @@ AuditKind = Literal[
     "invitation.created",
     "invitation.revoked",
     "invitation.used",
+    "report.closed",
 ]
 
 

@@ -22,6 +22,7 @@ FILE: Final = "fi"
 HOST: Final = "ho"
 TOKEN: Final = "tk"  # noqa: S105 - a prefix
 INVITATION: Final = "iv"
+REPORT: Final = "rp"
 
 RANDOM_BYTES: Final = 10
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"

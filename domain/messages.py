@@ -123,12 +123,14 @@ class Revise(msgspec.Struct, frozen=True, kw_only=True, tag="revise", omit_defau
     """Do something to a message that is there; twice is like once. Answered `Revised`, and with
     `Done` for a reaction, of which there may be thousands at once.
 
-    `moderates`: the account may do in every channel it is in what the channel's moderators may."""
+    `moderates`: the account may do in every channel it is in what the channel's moderators may;
+    `officially`: the site's moderators do it, who need not be in the channel."""
 
     by: UserId
     message: MessageId
     operation: Operation
     moderates: bool = False
+    officially: bool = False
 
 
 class Expire(msgspec.Struct, frozen=True, kw_only=True, tag="expire"):

@@ -6,7 +6,8 @@ from typing import Final
 from streamhub.domain.accounts import Account
 from streamhub.domain.channels import Channel, History, Member, Message, Saved, Thread
 from streamhub.domain.errors import Refused
-from streamhub.domain.ids import CHANNEL, MESSAGE, USER, is_id
+from streamhub.domain.ids import CHANNEL, MESSAGE, REPORT, USER, is_id
+from streamhub.domain.reports import Report
 
 ABOVE_ALL_IDS: Final = "~"
 ABOVE_ALL_SEQS: Final = 2**62
@@ -92,6 +93,17 @@ def before_thread(cursor: str | None) -> str:
 
 def thread_cursor(items: Sequence[Thread], *, more: bool) -> str | None:
     return items[-1].root.id if more else None
+
+
+def before_report(cursor: str | None) -> str:
+    """The report before which a page of them begins. Raises Refused("bad_request")."""
+    if cursor is not None and not is_id(cursor, REPORT):
+        raise _bad_cursor()
+    return cursor or ABOVE_ALL_IDS
+
+
+def report_cursor(items: Sequence[Report], *, more: bool) -> str | None:
+    return items[-1].id if more else None
 
 
 def window(

@@ -80,6 +80,7 @@ from streamhub.protocol.managing import (
     MemberUnban,
     MemberUpdate,
 )
+from streamhub.protocol.reports import MessageReport
 from streamhub.protocol.revising import (
     MessageDelete,
     MessageEdit,
@@ -404,6 +405,14 @@ COMMAND_EXAMPLES: Final[Mapping[str, tuple[Command, Reply]]] = MappingProxyType(
             (
                 Command(name="message.saved", i=34, body=MessageSaved()),
                 SavedPage(items=(SavedObject(message=_POST, saved_at=_AT),)),
+            ),
+            (
+                Command(
+                    name="message.report",
+                    i=41,
+                    body=MessageReport(channel=_CHANNEL, message=_MESSAGE, reason="spam"),
+                ),
+                Done(),
             ),
             (
                 Command(name="thread.list", i=25, body=ThreadList()),

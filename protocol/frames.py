@@ -24,6 +24,7 @@ from streamhub.protocol.managing import (
     MemberUpdate,
 )
 from streamhub.protocol.problems import PROBLEMS
+from streamhub.protocol.reports import MessageReport
 from streamhub.protocol.revising import (
     MessageDelete,
     MessageEdit,
@@ -734,6 +735,9 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
             MessageSave, Done, "Put a message on your own list, which nobody else sees."
         ),
         "message.unsave": CommandSpec(MessageUnsave, Done, "Take a message off your own list."),
+        "message.report": CommandSpec(
+            MessageReport, Done, "Show a message to the site's moderators. Twice is once."
+        ),
         "message.saved": CommandSpec(
             MessageSaved, SavedPage, "Your own list, the last one saved first, by pages."
         ),

@@ -9,7 +9,15 @@ from typing import Final
 
 from msgspec import Struct
 
-from streamhub.protocol import accounts, admin, frames, invitations, own_account, own_tokens
+from streamhub.protocol import (
+    accounts,
+    admin,
+    frames,
+    invitations,
+    own_account,
+    own_tokens,
+    reports,
+)
 from streamhub.protocol.frames import Incoming, Outgoing
 
 
@@ -79,6 +87,7 @@ CHAT: Final = (
     _chat("PUT", f"{_MESSAGE}/saved", "message.save"),
     _chat("DELETE", f"{_MESSAGE}/saved", "message.unsave"),
     _chat("GET", "/v1/saved", "message.saved"),
+    _chat("POST", f"{_MESSAGE}/reports", "message.report"),
     _chat("POST", f"{_MESSAGE}/thread/read", "thread.read"),
     _chat("PUT", f"{_MESSAGE}/thread", "thread.follow"),
     _chat("GET", "/v1/threads", "thread.list"),
@@ -221,6 +230,16 @@ ADMIN: Final = (
         admin.OneAccount,
         None,
         204,
+    ),
+    Request(
+        "GET", "/v1/admin/reports", "admin.report_list", reports.ListReports, reports.ReportPage
+    ),
+    Request(
+        "POST",
+        "/v1/admin/reports/{report}/close",
+        "admin.report_close",
+        reports.CloseReport,
+        reports.ReportObject,
     ),
     Request("GET", "/v1/admin/audit", "admin.audit_list", admin.ListAudit, admin.AuditPage),
     Request(

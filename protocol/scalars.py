@@ -52,6 +52,7 @@ HeldChannelId = Annotated[str, Meta(min_length=29, max_length=29, description="i
 is the id of no channel, so it is answered like one the user is not in."""
 
 MessageId = Annotated[str, Meta(pattern=_id_pattern("me"), description="id of a message")]
+ReportId = Annotated[str, Meta(pattern=_id_pattern("rp"), description="id of a report")]
 FileId = Annotated[str, Meta(pattern=_id_pattern("fi"), description="id of a file")]
 
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT, pattern=TEXT_PATTERN)]
@@ -80,6 +81,7 @@ PATTERN_RULES: Final[Mapping[str, str]] = MappingProxyType(
         _id_pattern("se"): "must be the id of a session",
         _id_pattern("ch"): "must be the id of a channel",
         _id_pattern("me"): "must be the id of a message",
+        _id_pattern("rp"): "must be the id of a report",
         _id_pattern("fi"): "must be the id of a file",
         TEXT_PATTERN: "must be text without control characters",
         REACTION_PATTERN: "must be 1 to 64 characters without spaces and control characters",

@@ -39,6 +39,7 @@ from streamhub.domain.messages import (
 )
 from streamhub.domain.people import People
 from streamhub.domain.replies import ReplyStore
+from streamhub.domain.reports import ReportStore
 from streamhub.domain.sync import fitting, reset_to, trimmed
 from streamhub.protocol import frames, managing, revising, threads
 from streamhub.protocol.codec import body_digest
@@ -46,6 +47,7 @@ from streamhub.transport import wire
 from streamhub.transport.asking import Asking
 from streamhub.transport.commands_directs import Directs
 from streamhub.transport.commands_managing import ManagingCommands, members
+from streamhub.transport.commands_reporting import ReportingCommands
 from streamhub.transport.commands_revising import RevisingCommands
 from streamhub.transport.commands_saving import SavingCommands
 from streamhub.transport.commands_threads import ThreadCommands
@@ -77,6 +79,7 @@ class Commands:
         store: ChannelStore,
         people: People,
         replies: ReplyStore,
+        reports: ReportStore,
         now_ms: Callable[[], int],
         random_bytes: Callable[[int], bytes],
         edit_within_ms: int | None = None,
@@ -93,6 +96,7 @@ class Commands:
             **ThreadCommands(store).handlers,
             **SavingCommands(store, now_ms).handlers,
             **ManagingCommands(store, people).handlers,
+            **ReportingCommands(store, reports, now_ms, random_bytes).handlers,
         }
         self._directs = Directs(
             asking=asking,

@@ -31,6 +31,7 @@ DELETE /v1/channels/{channel}/messages/{message}/pin        pin.remove
 PUT    /v1/channels/{channel}/messages/{message}/saved      message.save
 DELETE /v1/channels/{channel}/messages/{message}/saved      message.unsave
 GET    /v1/saved                          message.saved
+POST   /v1/channels/{channel}/messages/{message}/reports    message.report
 POST   /v1/channels/{channel}/messages/{message}/thread/read  thread.read
 PUT    /v1/channels/{channel}/messages/{message}/thread       thread.follow
 GET    /v1/threads                        thread.list
@@ -45,7 +46,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from streamhub.domain.errors import Refused
-from streamhub.protocol import frames, managing, revising, saving, threads
+from streamhub.protocol import frames, managing, reports, revising, saving, threads
 from streamhub.protocol.scalars import KEY_PATTERN
 from streamhub.transport.bodies import as_command, json_response, read_command
 from streamhub.transport.commands import NAMES, Commands
@@ -86,6 +87,7 @@ _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_PUT, f"{_MESSAGE}/saved", saving.MessageSave, 200),
     (hdrs.METH_DELETE, f"{_MESSAGE}/saved", saving.MessageUnsave, 200),
     (hdrs.METH_GET, "/v1/saved", saving.MessageSaved, 200),
+    (hdrs.METH_POST, f"{_MESSAGE}/reports", reports.MessageReport, 200),
     (hdrs.METH_POST, f"{_MESSAGE}/thread/read", threads.ThreadRead, 200),
     (hdrs.METH_PUT, f"{_MESSAGE}/thread", threads.ThreadFollow, 200),
     (hdrs.METH_GET, "/v1/threads", threads.ThreadList, 200),
