@@ -8,6 +8,7 @@ from streamhub.actors.context import Context, Token
 from streamhub.actors.ring import Ring, RingBudget
 from streamhub.actors.roster import Roster, SlowMode
 from streamhub.domain.channels import (
+    MAX_SEEN,
     BanDraft,
     ChannelUpdated,
     Committed,
@@ -68,6 +69,8 @@ from streamhub.domain.messages import (
     RemoveMembers,
     Revise,
     Revised,
+    Seen,
+    SeenUpdated,
     TakeHint,
     Typing,
     TypingStarted,
@@ -129,8 +132,9 @@ class ChannelActor:
         member = self._members[post.author]
         check_not_muted(member, ctx.now_ms)
         called = called_by(self._channel, self._members, post.author, post.mentions)
-        writing = any(author == post.author for author, _ in self._pending)
-        self._slow_mode.check(self._channel, member, ctx.now_ms, writing=writing)
+        if self._channel.rules.slow_mode_s:
+            writing = any(author == post.author for author, _ in self._pending)
+            self._slow_mode.check(self._channel, member, ctx.now_ms, writing=writing)
         draft = MessageDraft(
             channel=self._channel.id,
             term=self._head.term,
@@ -282,6 +286,10 @@ class ChannelActor:
         check_not_muted(self._members[typing.user], ctx.now_ms)
         ctx.publish(TypingStarted(channel=self._channel.id, user=typing.user))
 
+    def on_seen(self, seen: Seen, ctx: Context) -> None:
+        if seen.user in self._members and len(self._members) <= MAX_SEEN:
+            ctx.publish(SeenUpdated(channel=self._channel.id, user=seen.user, seq=seen.seq))
+
     # -- commits: apply ---------------------------------------------------------------------
 
     def on_posted(self, identity: Identity, outcome: Settled, ctx: Context) -> None:
@@ -409,6 +417,7 @@ class ChannelActor:
         UpdateChannel: on_update,
         Expire: on_expire,
         Typing: on_typing,
+        Seen: on_seen,
     }
 
 

@@ -16,7 +16,9 @@ from streamhub.domain.messages import (
     MarkUnread,
     Problem,
     ReadUpdated,
+    Seen,
     TakeHint,
+    channel_actor,
 )
 from streamhub.domain.reading import Marking, read_up_to, unread_from
 
@@ -96,6 +98,9 @@ class InboxActor:
                 ctx.answer(token, Marked(marker=marker) if marker else _NOT_A_MEMBER)
             for marker in news.markers:
                 ctx.publish(ReadUpdated(marker=marker))
+                if marker.shown and marker.channel in marks:
+                    seen = Seen(user=self._user, seq=marker.read_seq)
+                    ctx.tell(channel_actor(marker.channel), seen)
             for event in news.channels:
                 ctx.publish(event)
             self._forget(hints, ctx)

@@ -10,7 +10,13 @@ import structlog
 from streamhub.domain.channels import Changes, ChannelStore, Overview
 from streamhub.domain.errors import SlowReader, StreamHubError
 from streamhub.domain.ids import ChannelId, SessionId, UserId
-from streamhub.domain.messages import ChannelAdded, ChannelRemoved, Passing, TypingStarted
+from streamhub.domain.messages import (
+    ChannelAdded,
+    ChannelRemoved,
+    Passing,
+    SeenUpdated,
+    TypingStarted,
+)
 from streamhub.domain.sync import reset_to, trimmed
 
 log = structlog.get_logger()
@@ -237,7 +243,7 @@ class SessionActor:
             self._early.append(broadcast)
             return
         event = broadcast.event
-        if isinstance(event, TypingStarted):
+        if isinstance(event, TypingStarted | SeenUpdated):
             if event.channel not in self._focus or event.user == self.user:
                 return
             if self._socket.unsent_bytes() > self._pause_bytes:

@@ -23,6 +23,7 @@ from streamhub.client.events import (
     MessageChanged,
     MessagePosted,
     ReadUpdated,
+    SeenUpdated,
     ServerNotice,
     TypingStarted,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "MessagePosted",
     "ReadUpdated",
     "Refused",
+    "SeenUpdated",
     "ServerNotice",
     "SessionEnded",
     "StreamHubClient",

@@ -17,6 +17,7 @@ from streamhub.protocol.frames import (
     ChannelList,
     ChannelObject,
     ChannelPage,
+    ChannelSeen,
     DirectOpen,
     History,
     MemberAdd,
@@ -29,6 +30,7 @@ from streamhub.protocol.frames import (
     MessageObject,
     MessageSend,
     Receipt,
+    SeenList,
     Visibility,
 )
 from streamhub.protocol.scalars import DEFAULT_PAGE
@@ -41,6 +43,7 @@ HARMLESS: Final = frozenset(
         "channel.sync",
         "channel.read",
         "channel.mark_unread",
+        "channel.seen",
         "channel.update",
         "channel.archive",
         "direct.open",
@@ -99,6 +102,11 @@ class Commands(
         )
         receipt: Receipt = await self.call("message.send", body, key=key, within_s=within_s)
         return receipt
+
+    async def seen(self, channel: str) -> SeenList:
+        """How far the others have read, where at most 20 are and let it be known."""
+        found: SeenList = await self.call("channel.seen", ChannelSeen(channel=channel))
+        return found
 
     async def message(self, channel: str, message: str) -> MessageObject:
         body = MessageGet(channel=channel, message=message)

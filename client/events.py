@@ -88,6 +88,14 @@ class TypingStarted(Struct, frozen=True):
     user: str
 
 
+class SeenUpdated(Struct, frozen=True):
+    """How far another member of a small channel, which is in focus, has read."""
+
+    channel: str
+    user: str
+    seq: int
+
+
 class ServerNotice(Struct, frozen=True):
     """Words from the operator, to be shown."""
 
@@ -115,6 +123,7 @@ ClientEvent = (
     | ChannelReset
     | ReadUpdated
     | TypingStarted
+    | SeenUpdated
     | ServerNotice
     | ConnectionLost
     | ConnectionRestored

@@ -18,6 +18,7 @@ from streamhub.protocol.frames import (
     Outgoing,
     ReadState,
     Ready,
+    SeenEvent,
     ServerNotice,
     Since,
     SyncPage,
@@ -93,6 +94,8 @@ class Model:
         match event.body:
             case Typing(channel=channel, user=user):
                 return [] if busy else [events.TypingStarted(channel, user)]
+            case SeenEvent(channel=channel, user=user, seq=seq):
+                return [] if busy else [events.SeenUpdated(channel, user, seq)]
             case ServerNotice(text=text):
                 return [] if busy else [events.ServerNotice(text)]
             case ChannelAdded(channel=overview):

@@ -62,6 +62,7 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "channel.list": _READ,
         "channel.mark_unread": _READ,
         "channel.read": _READ,  # one's own marker: reading is what a suspended account may do
+        "channel.seen": _READ,
         "channel.sync": _READ,
         "channel.update": _WRITE,
         "direct.open": _WRITE,

@@ -28,6 +28,9 @@ Role = Literal["owner", "moderator", "member"]
 LOOKED_BACK: Final = 1000
 """Of so many messages a new owner reads who wrote when, for the slow mode."""
 
+MAX_SEEN: Final = 20
+"""Members of a channel in which they are told how far the others have read."""
+
 MUTED_FOR_EVER: Final = 2**53 - 1
 """The largest time on the wire."""
 
@@ -517,17 +520,25 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
 class ReadMarker(msgspec.Struct, frozen=True, kw_only=True):
     """How far a user has read: absolute numbers. `nth` is the channel's, so unread = nth -
-    read_nth."""
+    read_nth. `shown`: the channel is small, and its others may know."""
 
     channel: ChannelId
     read_seq: int
     read_nth: int
     nth: int
     mentions: int
+    shown: bool = False
 
     @property
     def unread(self) -> int:
         return max(0, self.nth - self.read_nth)
+
+
+class SeenUpTo(msgspec.Struct, frozen=True):
+    """How far a member has read, as the others are told."""
+
+    user: UserId
+    seq: int
 
 
 class Thread(msgspec.Struct, frozen=True, kw_only=True):
@@ -703,6 +714,11 @@ class ChannelStore(Protocol):
         self, channel: ChannelId, user: UserId, cursor: str | None, limit: int
     ) -> Page[Message] | None:
         """Pinned messages, the last one pinned first. Raises Refused("bad_request")."""
+        ...
+
+    async def seen(self, channel: ChannelId, user: UserId) -> tuple[SeenUpTo, ...] | None:
+        """How far the others have read who let it be known, in the order of their ids; of nobody
+        in a channel of more than MAX_SEEN members."""
         ...
 
     async def mark_read(

@@ -133,6 +133,13 @@ class Revise(msgspec.Struct, frozen=True, kw_only=True, tag="revise", omit_defau
     officially: bool = False
 
 
+class Seen(msgspec.Struct, frozen=True, kw_only=True, tag="seen"):
+    """Tell the others how far `user` has read. Told, never answered."""
+
+    user: UserId
+    seq: int
+
+
 class Expire(msgspec.Struct, frozen=True, kw_only=True, tag="expire"):
     """Take out the messages that were posted before that time (ms). Told, never answered."""
 
@@ -177,6 +184,7 @@ OfChannel = (
     | UpdateMember
     | UpdateChannel
     | Expire
+    | Seen
     | Typing
 )
 Message = OfChannel | MarkRead | MarkUnread | TakeHint
@@ -288,4 +296,12 @@ class TypingStarted(msgspec.Struct, frozen=True, kw_only=True, tag="typing.start
     user: UserId
 
 
-Passing = ChannelAdded | ChannelRemoved | ReadUpdated | TypingStarted
+class SeenUpdated(msgspec.Struct, frozen=True, kw_only=True, tag="seen.updated"):
+    """From a small channel to those who look at it; not durable."""
+
+    channel: ChannelId
+    user: UserId
+    seq: int
+
+
+Passing = ChannelAdded | ChannelRemoved | ReadUpdated | TypingStarted | SeenUpdated

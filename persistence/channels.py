@@ -9,6 +9,7 @@ import msgspec
 from streamhub.domain.channels import (
     LOOKED_BACK,
     MAX_SAVED,
+    MAX_SEEN,
     Changes,
     Channel,
     Edition,
@@ -21,6 +22,7 @@ from streamhub.domain.channels import (
     Page,
     ReadMarker,
     Saved,
+    SeenUpTo,
     Thread,
     newer_owner,
 )
@@ -162,6 +164,17 @@ _PINS: Final = f"""
     LIMIT $5
 """
 _MARK_READ: Final = load("mark_read")
+_SEEN: Final = """
+    WITH present AS MATERIALIZED (
+        SELECT m.user_id, m.read_seq FROM members m
+        WHERE m.channel_id = $1 AND m.left_at IS NULL
+        LIMIT $3::int + 1
+    )
+    SELECT p.user_id, p.read_seq FROM present p
+    WHERE p.user_id <> $2 AND (SELECT count(*) FROM present) <= $3
+      AND coalesce((SELECT a.show_reading FROM accounts a WHERE a.id = p.user_id), true)
+    ORDER BY p.user_id
+"""
 
 _messages = msgspec.json.Decoder(tuple[Message, ...])
 _members = msgspec.json.Decoder(tuple[Member, ...])
@@ -380,6 +393,12 @@ class PostgresChannelStore:
         items = tuple(map(message_of, rows[:limit]))
         return Page(items=items, next_cursor=pin_cursor(items, more=len(rows) > limit))
 
+    async def seen(self, channel: ChannelId, user: UserId) -> tuple[SeenUpTo, ...] | None:
+        if not await self._pool.fetchval(_IS_MEMBER, channel, user):
+            return None
+        rows = await self._pool.fetch(_SEEN, channel, user, MAX_SEEN)
+        return tuple(SeenUpTo(reader, seq) for reader, seq in rows)
+
     async def mark_read(
         self, user: UserId, marks: Sequence[tuple[ChannelId, Marking]]
     ) -> tuple[ReadMarker, ...]:
@@ -389,7 +408,7 @@ class PostgresChannelStore:
         channels = sorted(wanted)  # one order for all: no deadlock with another session
         at_most = [wanted[channel].at_most for channel in channels]
         at_least = [wanted[channel].at_least for channel in channels]
-        rows = await self._pool.fetch(_MARK_READ, user, channels, at_most, at_least)
+        rows = await self._pool.fetch(_MARK_READ, user, channels, at_most, at_least, MAX_SEEN)
         markers = {row["channel_id"]: _marker(row) for row in rows}
         return tuple(markers[channel] for channel in wanted if channel in markers)
 
@@ -426,4 +445,5 @@ def _marker(row: Record) -> ReadMarker:
         read_nth=row["read_nth"],
         nth=row["nth"],
         mentions=row["mentions"],
+        shown=row["shown"],
     )

@@ -23,6 +23,7 @@ from streamhub.protocol.frames import (
     ChannelPage,
     ChannelRead,
     ChannelRef,
+    ChannelSeen,
     ChannelSync,
     ClientInfo,
     Command,
@@ -60,6 +61,9 @@ from streamhub.protocol.frames import (
     Reply,
     SavedObject,
     SavedPage,
+    SeenEvent,
+    SeenList,
+    SeenObject,
     ServerControl,
     ServerNotice,
     Since,
@@ -274,6 +278,10 @@ COMMAND_EXAMPLES: Final[Mapping[str, tuple[Command, Reply]]] = MappingProxyType(
                 structs.replace(_INFO, topic="Slowly", slow_mode_s=30, rev=48_227),
             ),
             (Command(name="channel.archive", i=36, body=ChannelArchive(channel=_CHANNEL)), _CLOSED),
+            (
+                Command(name="channel.seen", i=42, body=ChannelSeen(channel=_CHANNEL)),
+                SeenList(items=(SeenObject(user=_BOB, seq=40_110),)),
+            ),
             (Command(name="direct.open", i=30, body=DirectOpen(users=(_BOB,))), _DIRECT),
             (
                 Command(name="member.add", i=8, body=MemberAdd(channel=_CHANNEL, users=(_BOB,))),
@@ -486,6 +494,7 @@ EVENT_EXAMPLES: Final[Mapping[str, Event]] = MappingProxyType(
             Event(name="channel.removed", body=ChannelRef(channel=_CHANNEL)),
             Event(name="read.updated", body=_READ),
             Event(name="typing.started", body=Typing(channel=_CHANNEL, user=_BOB)),
+            Event(name="seen.updated", body=SeenEvent(channel=_CHANNEL, user=_BOB, seq=40_111)),
             Event(name="auth.expiring", body=AuthExpiring(in_ms=60_000)),
             Event(name="server.notice", body=ServerNotice(text="Maintenance at noon")),
         )

@@ -278,6 +278,10 @@ class ChannelMarkUnread(ChannelCommand, frozen=True, kw_only=True):
     seq: Seq
 
 
+class ChannelSeen(ChannelCommand, frozen=True, kw_only=True):
+    pass
+
+
 class DirectOpen(Incoming, frozen=True, kw_only=True):
     """Who else is in it: one person, or several. Alone with oneself it is a place for notes."""
 
@@ -353,6 +357,19 @@ class Receipt(Outgoing, frozen=True, kw_only=True):
     nth: Count
     rev: Rev
     created_at: Timestamp
+
+
+class SeenObject(Outgoing, frozen=True, kw_only=True):
+    """A member, and up to which message it has read."""
+
+    user: UserId
+    seq: Count
+
+
+class SeenList(Outgoing, frozen=True, kw_only=True):
+    """How far the others have read who let it be known; of nobody in a channel of more than 20."""
+
+    items: tuple[SeenObject, ...]
 
 
 class Members(Outgoing, frozen=True, kw_only=True):
@@ -500,6 +517,14 @@ class Typing(Outgoing, frozen=True, kw_only=True):
 
     channel: ChannelId
     user: UserId
+
+
+class SeenEvent(Outgoing, frozen=True, kw_only=True):
+    """Another member has read up to there, or marked as unread from there on."""
+
+    channel: ChannelId
+    user: UserId
+    seq: Count
 
 
 class AuthExpiring(Outgoing, frozen=True, kw_only=True):
@@ -676,6 +701,9 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
             ReadState,
             "`seq` and all after it are unread again; what you may not see stays read.",
         ),
+        "channel.seen": CommandSpec(
+            ChannelSeen, SeenList, "How far the others have read, where at most 20 are."
+        ),
         "channel.update": CommandSpec(
             ChannelUpdate,
             ChannelObject,
@@ -780,6 +808,9 @@ EVENTS: Final[Mapping[str, EventSpec]] = MappingProxyType(
             ReadState, "inbox", "You read on, or marked as unread, in another session."
         ),
         "typing.started": EventSpec(Typing, "ephemeral", "Somebody types."),
+        "seen.updated": EventSpec(
+            SeenEvent, "ephemeral", "Another member of a small channel in focus has read on."
+        ),
         "auth.expiring": EventSpec(AuthExpiring, "ephemeral", "Renew your token."),
         "server.notice": EventSpec(ServerNotice, "ephemeral", "The operator says something."),
     }

@@ -62,6 +62,7 @@ CHAT: Final = (
     _chat("GET", f"{_CHANNEL}/sync", "channel.sync"),
     _chat("POST", f"{_CHANNEL}/read", "channel.read"),
     _chat("POST", f"{_CHANNEL}/unread", "channel.mark_unread"),
+    _chat("GET", f"{_CHANNEL}/seen", "channel.seen"),
     _chat("PATCH", _CHANNEL, "channel.update"),
     _chat("POST", f"{_CHANNEL}/archive", "channel.archive"),
     _chat("GET", f"{_CHANNEL}/members", "member.list"),

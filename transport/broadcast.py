@@ -1,8 +1,8 @@
 """One event for many sockets: encoded once and framed once in each encoding that is asked for."""
 
 from streamhub.domain.channels import Change, MessageDeleted, MessageUpdated, Skipped
-from streamhub.domain.ids import ChannelId, UserId
-from streamhub.domain.messages import Passing, TypingStarted
+from streamhub.domain.ids import ChannelId
+from streamhub.domain.messages import Passing
 from streamhub.protocol.codec import Codec
 from streamhub.protocol.frames import Event
 from streamhub.transport.framing import frame
@@ -45,7 +45,3 @@ class Broadcast:
             framed = frame(codec.encode(self._event), binary=codec.binary)
             self._frames[codec.binary] = framed
         return framed
-
-    def typist(self) -> UserId | None:
-        """Who types, if that is what it is about."""
-        return self.event.user if isinstance(self.event, TypingStarted) else None

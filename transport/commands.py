@@ -235,6 +235,12 @@ class Commands:
         mark = MarkUnread(channel=ChannelId(body.channel), seq=body.seq)
         return Request(inbox_actor(user), mark, _marked)
 
+    async def _seen(self, user: UserId, body: frames.ChannelSeen, key: str) -> frames.Outgoing:
+        seen = found(await self._store.seen(ChannelId(body.channel), user), "channel")
+        return frames.SeenList(
+            items=tuple(frames.SeenObject(user=one.user, seq=one.seq) for one in seen)
+        )
+
     def _open_direct(self, user: UserId, body: frames.DirectOpen, key: str) -> Outcome:
         return self._directs.open(user, body)
 
@@ -322,6 +328,7 @@ class Commands:
         frames.ChannelSync: _sync,
         frames.ChannelRead: _read,
         frames.ChannelMarkUnread: _unread,
+        frames.ChannelSeen: _seen,
         frames.DirectOpen: _open_direct,
         frames.MemberAdd: _add,
         frames.MemberList: _member_list,

@@ -8,6 +8,7 @@ POST   /v1/channels/{channel}/leave       channel.leave
 GET    /v1/channels/{channel}/sync        channel.sync
 POST   /v1/channels/{channel}/read        channel.read
 POST   /v1/channels/{channel}/unread      channel.mark_unread
+GET    /v1/channels/{channel}/seen        channel.seen
 PATCH  /v1/channels/{channel}             channel.update
 POST   /v1/channels/{channel}/archive     channel.archive
 GET    /v1/channels/{channel}/members     member.list
@@ -65,6 +66,7 @@ _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_GET, "/v1/channels/{channel}/sync", frames.ChannelSync, 200),
     (hdrs.METH_POST, "/v1/channels/{channel}/read", frames.ChannelRead, 200),
     (hdrs.METH_POST, "/v1/channels/{channel}/unread", frames.ChannelMarkUnread, 200),
+    (hdrs.METH_GET, "/v1/channels/{channel}/seen", frames.ChannelSeen, 200),
     (hdrs.METH_PATCH, "/v1/channels/{channel}", managing.ChannelUpdate, 200),
     (hdrs.METH_POST, "/v1/channels/{channel}/archive", managing.ChannelArchive, 200),
     (hdrs.METH_GET, "/v1/channels/{channel}/members", frames.MemberList, 200),

@@ -180,6 +180,9 @@ def passing_event(event: messages.Passing) -> frames.Event:
             )
         case messages.ReadUpdated():
             return frames.Event(name="read.updated", body=read_state(event.marker))
+        case messages.SeenUpdated():
+            seen = frames.SeenEvent(channel=event.channel, user=event.user, seq=event.seq)
+            return frames.Event(name="seen.updated", body=seen)
         case messages.TypingStarted():
             typing = frames.Typing(channel=event.channel, user=event.user)
             return frames.Event(name="typing.started", body=typing)

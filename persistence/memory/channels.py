@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from streamhub.domain.channels import (
     LOOKED_BACK,
     MAX_SAVED,
+    MAX_SEEN,
     Changes,
     Channel,
     Edition,
@@ -19,6 +20,7 @@ from streamhub.domain.channels import (
     Page,
     ReadMarker,
     Saved,
+    SeenUpTo,
     Thread,
     newer_owner,
 )
@@ -308,13 +310,25 @@ class InMemoryChannelStore:
         items = tuple(left[:limit])
         return Page(items=items, next_cursor=pin_cursor(items, more=len(left) > limit))
 
+    async def seen(self, channel: ChannelId, user: UserId) -> tuple[SeenUpTo, ...] | None:
+        found = self._as_member(channel, user)
+        if found is None:
+            return None
+        present = _present(found[0])
+        if len(present) > MAX_SEEN:
+            return ()
+        others = sorted(one.user for one in present if one.user not in {user, *self._tables.hidden})
+        return tuple(SeenUpTo(one, found[0].members[one].read_seq) for one in others)
+
     async def mark_read(
         self, user: UserId, marks: Sequence[tuple[ChannelId, Marking]]
     ) -> tuple[ReadMarker, ...]:
         markers: dict[ChannelId, ReadMarker] = {}
         for channel, marking in marks:
             if found := self._as_member(channel, user):
-                markers[channel] = _mark(*found, marking)
+                few = len(_present(found[0])) <= MAX_SEEN
+                marker = _mark(*found, marking)
+                markers[channel] = replace(marker, shown=few and user not in self._tables.hidden)
         return tuple(markers.values())
 
     def _as_member(self, channel: ChannelId, user: UserId) -> tuple[ChannelRows, MemberRow] | None:

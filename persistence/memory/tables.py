@@ -138,7 +138,8 @@ class ChannelRows(msgspec.Struct, kw_only=True):
 
 class Tables:
     """One database, shared by the stores and journals of every host. `now_ms` dates hints; `view`
-    is the version of the present view."""
+    is the version of the present view; `hidden` are those who do not let it be known how far they
+    have read."""
 
     def __init__(self, now_ms: Callable[[], int] = lambda: 0) -> None:
         self._now_ms = now_ms
@@ -149,6 +150,7 @@ class Tables:
         self.directs: dict[tuple[UserId, ...], ChannelId] = {}
         self.messages: dict[MessageId, ChannelId] = {}
         self.saved: dict[UserId, dict[MessageId, int]] = {}
+        self.hidden: set[UserId] = set()
         self.outbox: dict[int, tuple[Hint, int]] = {}
 
     def now_ms(self) -> int:

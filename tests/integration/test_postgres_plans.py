@@ -40,6 +40,9 @@ FILL = """
            0, 1, 1, 60, 50, 50, n::text, ''
     FROM generate_series(1, 20000) AS n;
 
+    INSERT INTO users (id, handle, name, created_at)
+    SELECT 'us_' || n, 'u' || n, '', 0 FROM generate_series(1, 4000) AS n;
+
     INSERT INTO members (channel_id, user_id, role, joined_at, rev, floor_seq, read_seq, read_nth)
     SELECT 'ch_' || n, 'us_' || n % 500 * 7 + u, 'member', 0, u + 1, 0, 0, 0
     FROM generate_series(1, 2000) AS n, generate_series(1, 10) AS u;
@@ -82,6 +85,7 @@ READS: dict[str, Callable[[PostgresChannelStore], Awaitable[object]]] = {
     "history": lambda store: store.history(CHANNEL, USER, before=40, limit=20),
     "banned": lambda store: store.banned(CHANNEL, USER, None, 20),
     "replies": lambda store: store.replies(CHANNEL, MessageId("me_1_7"), USER, before=40, limit=20),
+    "seen": lambda store: store.seen(CHANNEL, USER),
     "threads": lambda store: store.threads(USER, None, 20),
     "saved": lambda store: store.saved(USER, None, 20),
     "pins": lambda store: store.pins(CHANNEL, USER, None, 20),
