@@ -34,6 +34,7 @@ from streamhub.domain.channels import (
     RevisionDraft,
     Settled,
     Unchanged,
+    Wrote,
 )
 from streamhub.domain.envelopes import Standing, Topic
 from streamhub.domain.errors import Refused
@@ -97,7 +98,7 @@ class ChannelActor:
         self._channel = loaded.channel
         self._head = loaded.head
         self._roster = Roster(loaded)
-        self._slow_mode = SlowMode(loaded.wrote_at)
+        self._slow_mode = SlowMode(loaded.wrote)
         self._ring = Ring(budget, loaded.head.rev)
         self._recent: OrderedDict[Identity, tuple[bytes, Receipt]] = OrderedDict()
         self._pending: dict[Identity, tuple[bytes, list[Token]]] = {}
@@ -134,7 +135,7 @@ class ChannelActor:
         called = called_by(self._channel, self._members, post.author, post.mentions)
         if self._channel.rules.slow_mode_s:
             writing = any(author == post.author for author, _ in self._pending)
-            self._slow_mode.check(self._channel, member, ctx.now_ms, writing=writing)
+            self._slow_mode.check(self._channel, member, post.key, ctx.now_ms, writing=writing)
         draft = MessageDraft(
             channel=self._channel.id,
             term=self._head.term,
@@ -303,7 +304,8 @@ class ChannelActor:
             message, first_digest = outcome.message, outcome.digest
         else:
             message, first_digest = _message(outcome), digest
-            self._slow_mode.wrote(self._channel, message.author, message.created_at)
+            wrote = Wrote(message.author, message.created_at, identity[1])
+            self._slow_mode.take(self._channel, wrote)
         receipt = Receipt(
             id=message.id,
             seq=message.seq,

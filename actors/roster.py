@@ -10,9 +10,9 @@ from streamhub.domain.channels import (
     MembersJoined,
     MembersLeft,
     MembersUpdated,
+    Wrote,
 )
 from streamhub.domain.errors import Refused
-from streamhub.domain.ids import UserId
 from streamhub.domain.membership import moderates
 
 
@@ -39,32 +39,37 @@ class Roster:
 class SlowMode:
     """Holds members to their channel's pace. Knows who wrote when only while that is slow."""
 
-    def __init__(self, wrote_at: Iterable[tuple[UserId, int]]) -> None:
-        """Times in ms."""
-        self._wrote_at = dict(wrote_at)
+    def __init__(self, wrote: Iterable[Wrote]) -> None:
+        self._wrote = {one.user: one for one in sorted(wrote, key=lambda one: one.at)}
 
     def __len__(self) -> int:
-        return len(self._wrote_at)
+        return len(self._wrote)
 
-    def check(self, channel: Channel, member: Member, now_ms: int, *, writing: bool) -> None:
-        """`writing`: another message of the member waits for its commit. Raises
+    def check(
+        self, channel: Channel, member: Member, key: str, now_ms: int, *, writing: bool
+    ) -> None:
+        """Whether the member may post by that key now; what is there already may be sent again.
+        `writing`: another message of the member waits for its commit. Raises
         Refused("slow_mode")."""
         pause_ms = channel.rules.slow_mode_s * 1000
         if not pause_ms or moderates(member.role):
             return
-        wrote_at = now_ms if writing else self._wrote_at.get(member.user)
+        last = self._wrote.get(member.user)
+        if last is not None and last.key == key:
+            return
+        wrote_at = now_ms if writing else last.at if last is not None else None
         if wrote_at is not None and wrote_at + pause_ms > now_ms:
             detail = f"one message in {channel.rules.slow_mode_s} s is what this channel takes"
             left_ms = min(pause_ms, wrote_at + pause_ms - now_ms)
             raise Refused("slow_mode", detail, retry_after_ms=left_ms)
 
-    def wrote(self, channel: Channel, user: UserId, at_ms: int) -> None:
-        """A message of theirs is committed."""
+    def take(self, channel: Channel, wrote: Wrote) -> None:
+        """It is committed."""
         pause_ms = channel.rules.slow_mode_s * 1000
         if not pause_ms:
-            self._wrote_at.clear()
+            self._wrote.clear()
             return
-        self._wrote_at.pop(user, None)
-        self._wrote_at[user] = at_ms  # the oldest come first
-        while next(iter(self._wrote_at.values())) + pause_ms <= at_ms:
-            self._wrote_at.pop(next(iter(self._wrote_at)))
+        self._wrote.pop(wrote.user, None)
+        self._wrote[wrote.user] = wrote  # the oldest come first
+        while (oldest := next(iter(self._wrote.values()))).at + pause_ms <= wrote.at:
+            del self._wrote[oldest.user]

@@ -465,15 +465,23 @@ class Journal(Protocol):
 # -- reading ------------------------------------------------------------------------------------
 
 
+class Wrote(msgspec.Struct, frozen=True):
+    """A user's newest message: when it was posted (ms), and by which key."""
+
+    user: UserId
+    at: int
+    key: str
+
+
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """A channel as its new owner finds it: the present members, who is banned, and when those who
-    wrote last did (ms), as far as its slow mode asks."""
+    """A channel as its new owner finds it: the present members, who is banned, and by whom the
+    newest messages are, one of each, as far as its slow mode asks."""
 
     channel: Channel
     head: Head
     members: tuple[Member, ...]
     banned: tuple[UserId, ...] = ()
-    wrote_at: tuple[tuple[UserId, int], ...] = ()
+    wrote: tuple[Wrote, ...] = ()
 
 
 class Overview(msgspec.Struct, frozen=True, gc=False):

@@ -24,6 +24,7 @@ from streamhub.domain.channels import (
     Saved,
     SeenUpTo,
     Thread,
+    Wrote,
     newer_owner,
 )
 from streamhub.domain.errors import Refused
@@ -78,12 +79,12 @@ _PRESENT: Final = f"""
 _BANNED_ONES: Final = """
     SELECT m.user_id FROM members m WHERE m.channel_id = $1 AND m.banned_at IS NOT NULL
 """
-_WROTE_AT: Final = """
-    SELECT author_id, max(created_at)
-    FROM (SELECT m.author_id, m.created_at FROM messages m
+_WROTE: Final = """
+    SELECT DISTINCT ON (author_id) author_id, created_at, key
+    FROM (SELECT m.author_id, m.created_at, m.key, m.seq FROM messages m
           WHERE m.channel_id = $1 ORDER BY m.seq DESC LIMIT $2) newest
     WHERE created_at > extract(epoch FROM now()) * 1000 - $3::bigint * 1000
-    GROUP BY author_id
+    ORDER BY author_id, seq DESC
 """
 _OVERVIEWS: Final = load("overviews")
 _OVERVIEW: Final = f"{_OVERVIEWS} AND m.channel_id = $2"
@@ -234,15 +235,15 @@ class PostgresChannelStore:
             return None
         present = await self._pool.fetch(_PRESENT, channel)
         banned = await self._pool.fetch(_BANNED_ONES, channel)
-        found, wrote_at = channel_of(row[4:]), list[Record]()
+        found, wrote = channel_of(row[4:]), list[Record]()
         if slow_mode_s := found.rules.slow_mode_s:
-            wrote_at = await self._pool.fetch(_WROTE_AT, channel, LOOKED_BACK, slow_mode_s)
+            wrote = await self._pool.fetch(_WROTE, channel, LOOKED_BACK, slow_mode_s)
         return Loaded(
             channel=found,
             head=_head(row[:4]),
             members=tuple(map(member_of, present)),
             banned=tuple(user for (user,) in banned),
-            wrote_at=tuple((user, at) for user, at in wrote_at),
+            wrote=tuple(Wrote(*one) for one in wrote),
         )
 
     async def overviews(self, user: UserId) -> tuple[Overview, ...]:

@@ -22,6 +22,7 @@ from streamhub.domain.channels import (
     Saved,
     SeenUpTo,
     Thread,
+    Wrote,
     newer_owner,
 )
 from streamhub.domain.errors import Refused
@@ -110,7 +111,7 @@ class InMemoryChannelStore:
                 head=rows.head,
                 members=_present(rows),
                 banned=tuple(one.user for one in _banned(rows)),
-                wrote_at=_wrote_at(rows, self._tables.now_ms()),
+                wrote=_wrote(rows, self._tables.now_ms()),
             )
 
     async def overviews(self, user: UserId) -> tuple[Overview, ...]:
@@ -352,13 +353,14 @@ def _banned(rows: ChannelRows) -> list[Member]:
     return sorted((one for one in members if one.banned_at is not None), key=lambda one: one.user)
 
 
-def _wrote_at(rows: ChannelRows, now_ms: int) -> tuple[tuple[UserId, int], ...]:
+def _wrote(rows: ChannelRows, now_ms: int) -> tuple[Wrote, ...]:
     since = now_ms - rows.channel.rules.slow_mode_s * 1000
-    found: dict[UserId, int] = {}
-    for message in rows.messages[-LOOKED_BACK:] if rows.channel.rules.slow_mode_s else ():
-        if message.created_at > since:
-            found[message.author] = message.created_at
-    return tuple(found.items())
+    keys = {seq: key for (_, key), (seq, _) in rows.keys.items()}
+    found: dict[UserId, Wrote] = {}
+    for one in rows.messages[-LOOKED_BACK:] if rows.channel.rules.slow_mode_s else ():
+        if one.created_at > since:
+            found[one.author] = Wrote(one.author, one.created_at, keys[one.seq])
+    return tuple(found[user] for user in sorted(found))
 
 
 def _overview(rows: ChannelRows, row: MemberRow) -> Overview:

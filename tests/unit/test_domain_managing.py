@@ -16,6 +16,7 @@ from streamhub.domain.channels import (
     Mention,
     Role,
     Rules,
+    Wrote,
 )
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import ChannelId, UserId
@@ -229,29 +230,30 @@ def test_a_roster_follows_the_changes() -> None:
 
 
 def test_a_slow_channel_takes_one_message_in_a_while() -> None:
-    slow, mode = channel(rules=Rules(slow_mode_s=10)), SlowMode(((OTHER, 500),))
+    slow, mode = channel(rules=Rules(slow_mode_s=10)), SlowMode((Wrote(OTHER, 500, "a"),))
 
-    def left(user: UserId, now_ms: int, *, writing: bool = False) -> int | None:
+    def left(user: UserId, now_ms: int, key: str = "new", *, writing: bool = False) -> int | None:
         try:
-            mode.check(slow, MEMBERS[user], now_ms, writing=writing)
+            mode.check(slow, MEMBERS[user], key, now_ms, writing=writing)
         except Refused as refused:
             return refused.retry_after_ms if refused.code == "slow_mode" else -1
         return None
 
     assert left(MEMBER, 1_000) is None
     assert left(MEMBER, 1_000, writing=True) == 10_000
-    mode.wrote(slow, MEMBER, 1_000)
+    mode.take(slow, Wrote(MEMBER, 1_000, "k"))
     assert left(MEMBER, 4_000) == 7_000
+    assert left(MEMBER, 4_000, "k") is None, "it is there, and sent again"
     assert left(MEMBER, 11_000) is None
     assert left(OTHER, 1_000) == 9_500, "by what the store remembered"
     assert left(MODERATOR, 1_000, writing=True) is None
-    mode.check(channel(), MEMBERS[MEMBER], 1_001, writing=True)
+    mode.check(channel(), MEMBERS[MEMBER], "new", 1_001, writing=True)
 
 
 def test_who_wrote_long_ago_is_forgotten() -> None:
     slow, mode = channel(rules=Rules(slow_mode_s=10)), SlowMode(())
     for at in range(0, 100_000, 1_000):
-        mode.wrote(slow, UserId(f"us_{at}"), at)
+        mode.take(slow, Wrote(UserId(f"us_{at}"), at, "k"))
     assert len(mode) == 10
-    mode.wrote(channel(), MEMBER, 100_000)
+    mode.take(channel(), Wrote(MEMBER, 100_000, "k"))
     assert len(mode) == 0

@@ -31,6 +31,7 @@ from streamhub.domain.channels import (
     Mention,
     NotStored,
     Rules,
+    Wrote,
 )
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import UserId
@@ -283,8 +284,8 @@ async def test_a_new_owner_of_a_slow_channel_knows_who_wrote_last(chat: ChatStor
         for user, ago_s in ((bob, 7200), (alice, 90), (alice, 30))
     ]
     await chat.store_all(drafts)
-    assert (await chat.take_over(channel.channel.id)).wrote_at == ()
+    assert (await chat.take_over(channel.channel.id)).wrote == ()
     fast = await chat.take_over(channel.channel.id)
     await chat.store(info(fast, rules={"slow_mode_s": 3600}))
     loaded = await chat.take_over(channel.channel.id)
-    assert loaded.wrote_at == ((alice, drafts[-1].created_at),)
+    assert loaded.wrote == (Wrote(alice, drafts[-1].created_at, drafts[-1].key),)
