@@ -4,7 +4,8 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Final
 
-from streamhub.client.chat.commands import COMMANDS, Misuse
+from streamhub.client.chat.command_line import Misuse
+from streamhub.client.chat.commands import COMMANDS
 from streamhub.client.chat.conversation import Conversation
 from streamhub.client.chat.screen import Screen
 from streamhub.client.client import StreamHubClient
@@ -98,6 +99,7 @@ class Chat:
         conversation = Conversation(client, self.screen)
         self._signed_in = await self._stack.enter_async_context(conversation)
         self.screen.note(f"you are {client.user.handle}")
+        await conversation.learn_names()
         for state in client.channels.values():
             unread = state.overview.unread
             self.screen.note(f"{conversation.name(state.id)}, {unread} unread")
@@ -122,6 +124,8 @@ class Chat:
         command = COMMANDS.get(name)
         if command is None:
             raise Misuse(f"there is no /{name}: see /help")
+        if len(words) < command.least or (command.most is not None and len(words) > command.most):
+            raise Misuse(f"use {command.usage}")
         if self._signed_in is not None:
             await self._signed_in.outbox.empty()  # in the order it was typed
         await command.run(self, words)

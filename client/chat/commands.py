@@ -1,41 +1,22 @@
 """What can be typed after a slash."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
-from typing import Final, NamedTuple, Protocol
+from typing import Final
 
+from streamhub.client.chat import commands_managing, commands_messages
+from streamhub.client.chat.command_line import (
+    Chat,
+    ChatCommand,
+    Misuse,
+    open_channel,
+    user_of,
+)
 from streamhub.client.chat.conversation import Conversation
-from streamhub.client.chat.screen import Screen
 from streamhub.protocol.frames import ChannelObject, MemberObject, Visibility
 from streamhub.protocol.scalars import MAX_PAGE
 
 _HISTORY: Final = 20
-
-
-class Misuse(Exception):
-    """A line that cannot be carried out; the text says what to type instead."""
-
-
-class Chat(Protocol):
-    """Who carries the commands out; see `app.Chat`."""
-
-    @property
-    def screen(self) -> Screen: ...
-    @property
-    def conversation(self) -> Conversation:
-        """Raises Misuse before somebody signed in."""
-        ...
-
-    async def log_in(self, login: str) -> None: ...
-    async def register(self) -> None: ...
-    async def confirm(self, link: str, handle: str | None) -> None: ...
-    def quit(self) -> None: ...
-
-
-class ChatCommand(NamedTuple):
-    run: Callable[[Chat, list[str]], Awaitable[None]]
-    usage: str
-    summary: str
 
 
 async def _register(chat: Chat, words: list[str]) -> None:
@@ -89,7 +70,7 @@ async def _join(chat: Chat, words: list[str]) -> None:
 
 async def _leave(chat: Chat, words: list[str]) -> None:
     here = chat.conversation
-    channel = _mine(here, _one(words, "leave")) if words else _open(here)
+    channel = _mine(here, _one(words, "leave")) if words else open_channel(here)
     await here.client.leave_channel(channel)
     here.close_channel(channel)
 
@@ -103,27 +84,22 @@ async def _history(chat: Chat, words: list[str]) -> None:
     count = _one(words, "history") if words else str(_HISTORY)
     if not count.isascii() or not count.isdecimal() or not 1 <= int(count) <= MAX_PAGE:
         raise Misuse(f"a number from 1 to {MAX_PAGE}: {_usage('history')}")
-    await chat.conversation.show_history(_open(chat.conversation), int(count))
+    await chat.conversation.show_history(open_channel(chat.conversation), int(count))
 
 
 async def _members(chat: Chat, words: list[str]) -> None:
     here = chat.conversation
-    async for member in _members_of(here, _open(here)):
+    async for member in _members_of(here, open_channel(here)):
         role = "" if member.role == "member" else f", {member.role}"
         chat.screen.note(f"{await here.people.handle(member.user)}{role}")
 
 
 async def _invite(chat: Chat, words: list[str]) -> None:
     here = chat.conversation
-    channel = _open(here)
+    channel = open_channel(here)
     if not words:
         raise Misuse(_usage("invite"))
-    users = []
-    for handle in words:
-        user = await here.people.find(handle)
-        if user is None:
-            raise Misuse(f"nobody is called {handle}")
-        users.append(user)
+    users = [await user_of(here, handle) for handle in words]
     await here.client.add_members(channel, tuple(users))
 
 
@@ -152,6 +128,8 @@ COMMANDS: Final[Mapping[str, ChatCommand]] = MappingProxyType(
         "history": ChatCommand(_history, "/history [N]", "The newest messages again."),
         "members": ChatCommand(_members, "/members", "Who is in the open channel."),
         "invite": ChatCommand(_invite, "/invite USER..", "Bring people into the open channel."),
+        **commands_messages.COMMANDS,
+        **commands_managing.COMMANDS,
         "help": ChatCommand(_help, "/help", "This list."),
         "quit": ChatCommand(_quit, "/quit", "Leave, once everything was sent."),
     }
@@ -166,12 +144,6 @@ def _one(words: list[str], name: str) -> str:
     if len(words) != 1:
         raise Misuse(_usage(name))
     return words[0].removeprefix("#")
-
-
-def _open(here: Conversation) -> str:
-    if here.open is None:
-        raise Misuse("no channel is open: use /open CHANNEL, /join CHANNEL or /create NAME")
-    return here.open
 
 
 def _mine(here: Conversation, wanted: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -15,10 +16,12 @@ from streamhub.client.client import StreamHubClient
 from streamhub.client.errors import ClientError, SessionEnded
 from streamhub.client.events import ClientEvent
 from streamhub.client.tasks import Tasks
-from streamhub.protocol.frames import MessageObject
+from streamhub.protocol.frames import ChannelObject, MemberObject, MessageObject
 
 TYPING_S: Final = 5.0
 _SHOWN_ON_OPEN: Final = 10
+_REMEMBERED: Final = 1000
+"""Messages of which it is known how they look on the screen."""
 
 
 class Conversation:
@@ -38,6 +41,7 @@ class Conversation:
         self._unread_noted: set[str] = set()
         self._typing_until_s: dict[str, float] = {}
         self._typed_at_s = float("-inf")
+        self._looks: dict[str, tuple[object, ...]] = {}
         self._showing = asyncio.Lock()
         self._tasks = Tasks()
 
@@ -72,9 +76,12 @@ class Conversation:
 
     async def show_history(self, channel: str, count: int) -> None:
         """Show the newest messages again. Raises ClientError."""
+        await self.show((await self.client.history(channel, limit=count)).items)
+
+    async def show(self, messages: Sequence[MessageObject]) -> None:
+        """These, one after the other."""
         async with self._showing:
-            page = await self.client.history(channel, limit=count)
-            for message in page.items:
+            for message in messages:
                 await self._show(message)
 
     def close_channel(self, channel: str) -> None:
@@ -91,11 +98,22 @@ class Conversation:
     # -- what there is to see -----------------------------------------------------------------
 
     def name(self, channel: str) -> str:
-        """Its name, also of one that is gone; conversations without a name have their id."""
+        """Its name, also of one that is gone; of direct conversations, who else is in them."""
         state = self.client.channels.get(channel)
         if state is not None and state.overview.name:
             self._names[channel] = state.overview.name
+        elif state is not None and state.overview.users:
+            me = self.client.user.id
+            others = [user for user in state.overview.users if user != me] or [me]
+            handles = (self.people.known(user) or f"user {user[-6:]}" for user in others)
+            self._names[channel] = ",".join(f"@{handle}" for handle in handles)
         return self._names.get(channel, channel)
+
+    async def learn_names(self) -> None:
+        """Of the people of one's direct conversations."""
+        for state in tuple(self.client.channels.values()):
+            for user in state.overview.users:
+                await self.people.handle(user)
 
     def named(self, channel: str, name: str | None) -> None:
         if name:
@@ -130,13 +148,20 @@ class Conversation:
         match event:
             case events.MessagePosted(message=message):
                 await self._on_message(message)
+            case events.MessageChanged(message=message) if message.channel == self.open:
+                await self._on_change(message)
+            case events.ChannelUpdated(channel=info) if info.id == self.open:
+                show(_told(info))
             case events.TypingStarted(channel=channel, user=user) if channel == self.open:
                 await self._on_typing(user)
             case events.MemberJoined(channel=channel, member=member) if channel == self.open:
                 show(f"{await self.people.handle(member.user)} joined")
+            case events.MemberUpdated(channel=channel, member=member) if channel == self.open:
+                show(f"{await self.people.handle(member.user)} {_standing(member)}")
             case events.MemberLeft(channel=channel, member=member) if channel == self.open:
                 show(f"{await self.people.handle(member.user)} left")
             case events.ChannelAdded(channel=overview):
+                await self.learn_names()
                 show(f"you are in {self.name(overview.id)}")
             case events.ChannelRemoved(channel=channel):
                 self.close_channel(channel)
@@ -162,6 +187,13 @@ class Conversation:
             self._unread_noted.add(channel)
             self._screen.note(f"unread in {self.name(channel)}")
 
+    async def _on_change(self, message: MessageObject) -> None:
+        """Only what it says, and what was given to it: not each reply and pin."""
+        shown = (message.text, message.reactions, message.deleted)
+        if self._looks.get(message.id, shown) != shown:
+            await self._show(message)
+        self._looks[message.id] = shown
+
     async def _on_typing(self, user: str) -> None:
         handle = await self.people.handle(user)
         if handle not in self.typists:
@@ -171,11 +203,51 @@ class Conversation:
     async def _show(self, message: MessageObject) -> None:
         handle = await self.people.handle(message.author)
         at = time.strftime("%H:%M", time.localtime(message.created_at / 1000))
-        text = "(deleted)" if message.deleted else message.text or ""
-        self._screen.message(at, handle, text, own=message.author == self.client.user.id)
+        self._looks[message.id] = (message.text, message.reactions, message.deleted)
+        for id in list(self._looks)[:-_REMEMBERED]:
+            del self._looks[id]
+        own = message.author == self.client.user.id
+        self._screen.message(f"{at} #{message.seq}", handle, self._text(message), own=own)
+
+    def _text(self, message: MessageObject) -> str:
+        """What it says and what else there is to know."""
+        if message.deleted:
+            return "(deleted)"
+        text = message.text or ""
+        if message.thread is not None:
+            recent = self.client.channels[message.channel].recent if self._holds(message) else ()
+            root = next((one.seq for one in recent if one.id == message.thread), None)
+            text = f"(reply to #{root}) {text}" if root else f"(reply) {text}"
+        if message.edited_at is not None:
+            text = f"{text} (edited)"
+        given = "  ".join(f"{one.reaction} {one.count}" for one in message.reactions)
+        return f"{text}  [{given}]" if given else text
+
+    def _holds(self, message: MessageObject) -> bool:
+        return message.channel in self.client.channels
 
     async def _say_typing(self, channel: str) -> None:
         try:
             await self.client.typing(channel)
         except ClientError as error:
             self._screen.error(str(error))
+
+
+def _told(info: ChannelObject) -> str:
+    """How a channel is now, in a line."""
+    parts = [f"this is {info.name}"] if info.name else []
+    if info.topic:
+        parts.append(f"about {info.topic}")
+    if info.archived:
+        parts.append("it can only be read")
+    if info.slow_mode_s:
+        parts.append(f"one message in {info.slow_mode_s} s")
+    return ", ".join(parts)
+
+
+def _standing(member: MemberObject) -> str:
+    """What a member is and may do, since that changed."""
+    if member.left:
+        return "may come back"
+    muted = member.muted_until_at is not None and member.muted_until_at > time.time() * 1000
+    return f"is {member.role}" + (" and may only read" if muted else "")

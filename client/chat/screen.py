@@ -24,7 +24,10 @@ class Screen(Protocol):
         """While it is open, lines may be shown at any time."""
         ...
 
-    def message(self, time: str, handle: str, text: str, *, own: bool) -> None: ...
+    def message(self, head: str, handle: str, text: str, *, own: bool) -> None:
+        """`head`: when it was, and its number."""
+        ...
+
     def note(self, text: str) -> None:
         """Something that happened, or an answer."""
         ...
@@ -65,9 +68,9 @@ class TerminalScreen:
     def opened(self) -> AbstractContextManager[None]:
         return patch_stdout(raw=True)
 
-    def message(self, time: str, handle: str, text: str, *, own: bool) -> None:
+    def message(self, head: str, handle: str, text: str, *, own: bool) -> None:
         name = (handle, "bold green" if own else "bold cyan")
-        self._show(Text.assemble((time, "dim"), " ", name, " ", _indented(printable(text))))
+        self._show(Text.assemble((head, "dim"), " ", name, " ", _indented(printable(text))))
 
     def note(self, text: str) -> None:
         self._show(Text(printable(text), style="dim"))
@@ -106,8 +109,8 @@ class PlainScreen:
     def opened(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def message(self, time: str, handle: str, text: str, *, own: bool) -> None:
-        self._show(f"{time} <{handle}> {_indented(printable(text))}")
+    def message(self, head: str, handle: str, text: str, *, own: bool) -> None:
+        self._show(f"{head} <{handle}> {_indented(printable(text))}")
 
     def note(self, text: str) -> None:
         self._show(f"* {printable(text)}")

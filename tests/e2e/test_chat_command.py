@@ -187,3 +187,78 @@ async def test_mistakes_are_told_in_a_line(url: str, tmp_path: Path) -> None:
         assert await refused.end() == 1
         assert any("unauthenticated:" in line for line in refused.shown)
         assert not any("Traceback" in line for line in refused.shown)
+
+
+async def test_messages_are_answered_changed_and_found_again(url: str, password_file: str) -> None:
+    alice_handle, bob_handle = await registered(url, "alice"), await registered(url, "bob")
+    channel, with_password = f"talk-{secrets.token_hex(4)}", ("--password-file", password_file)
+    async with (
+        talker(url, "--login", alice_handle, *with_password) as alice,
+        talker(url, "--login", bob_handle, *with_password) as bob,
+    ):
+        await bob.shows(f"* you are {bob_handle}")
+        await alice.type(f"/create {channel}", f"/invite {bob_handle}", "frist")
+        await alice.shows("> frist")
+        await bob.shows(f"* you are in {channel}")
+        await bob.type(f"/open {channel}")
+        await bob.shows(f"#1 <{alice_handle}> frist")
+        await alice.type("/edit 1 first")
+        await bob.shows(f"#1 <{alice_handle}> first (edited)")
+        await bob.type("/react #1 +1")
+        await alice.shows("#1 <" + f"{alice_handle}> first (edited)  [+1 1]")
+        await bob.type("/unreact 1 +1", "/reply 1 me, too")
+        await alice.shows(f"#2 <{bob_handle}> (reply to #1) me, too")
+        await alice.type("/thread 2", "/threads")
+        await alice.shows(f"#1 <{alice_handle}> first (edited)")
+        await alice.shows(f"#2 <{bob_handle}> (reply to #1) me, too")
+        await alice.shows(f"* {channel} #1, 1 replies: first")
+        await alice.type("/pin 1", "/pins", "/save 2", "/saved")
+        await alice.shows(f"#1 <{alice_handle}> first (edited)")
+        await alice.shows("* #2 is on your list")
+        await alice.shows(f"* in {channel}:")
+        await alice.shows("(reply to #1) me, too")
+        await bob.type("/seen", "/report 1 spam so much", "/delete 2")
+        await bob.shows(f"* {alice_handle} has read up to #2")
+        await bob.shows("* #1 is reported")
+        await alice.shows(f"#2 <{bob_handle}> (deleted)")
+        await bob.type("/react 1", "/edit x y", "/report 1 boredom", "/reply 99 what")
+        await bob.shows("! use /react N KIND")
+        await bob.shows("! there is no message x here")
+        await bob.shows("! the reason is one of spam, abuse, illegal, other")
+        await bob.shows("! there is no message 99 here")
+
+
+async def test_a_channel_is_managed_and_people_talk_alone(url: str, password_file: str) -> None:
+    alice_handle, bob_handle = await registered(url, "alice"), await registered(url, "bob")
+    channel, with_password = f"talk-{secrets.token_hex(4)}", ("--password-file", password_file)
+    async with (
+        talker(url, "--login", alice_handle, *with_password) as alice,
+        talker(url, "--login", bob_handle, *with_password) as bob,
+    ):
+        await bob.shows(f"* you are {bob_handle}")
+        await alice.type(f"/create {channel}", f"/invite {bob_handle}")
+        await bob.shows(f"* you are in {channel}")
+        await bob.type(f"/open {channel}")
+        await bob.shows(f"* this is {channel}")
+        await alice.type("/topic what is new")
+        await bob.shows(f"* this is {channel}, about what is new")
+        await bob.type("/topic", "/archive")
+        await bob.shows("* the topic is what is new")
+        await bob.shows("! forbidden: only the channel's owners may change this")
+        await alice.type("/slow 60", f"/role {bob_handle} moderator")
+        await bob.shows("one message in 60 s")
+        await bob.shows(f"* {bob_handle} is moderator")
+        await alice.type(f"/mute {bob_handle}")
+        await bob.shows(f"* {bob_handle} is moderator and may only read")
+        await bob.type("may I?")
+        await bob.shows("muted: you may only read in this channel")
+        await alice.type(f"/unmute {bob_handle}", "/archive")
+        await bob.shows("it can only be read")
+        await alice.type("/restore", f"/ban {bob_handle}")
+        await bob.shows(f"* you are no longer in {channel}")
+        await alice.type(f"/unban {bob_handle}", f"/direct {bob_handle}")
+        await alice.shows(f"* this is @{bob_handle}")
+        await bob.shows(f"* you are in @{alice_handle}")
+        await alice.type("psst")
+        await bob.type(f"/open @{alice_handle}")
+        await bob.shows(f"<{alice_handle}> psst")

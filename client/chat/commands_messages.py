@@ -1,0 +1,123 @@
+"""What is done to messages, by their numbers."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, get_args
+
+from streamhub.client.chat.command_line import (
+    Chat,
+    ChatCommand,
+    Misuse,
+    message_of,
+    open_channel,
+)
+from streamhub.protocol.reports import ReasonName
+
+_SHOWN: Final = 50
+
+
+async def _reply(chat: Chat, words: list[str]) -> None:
+    here = chat.conversation
+    root = await message_of(here, words[0])
+    await here.client.send(open_channel(here), " ".join(words[1:]), thread=root.thread or root.id)
+
+
+async def _thread(chat: Chat, words: list[str]) -> None:
+    here = chat.conversation
+    root = await message_of(here, words[0])
+    if root.thread is not None:
+        root = await here.client.message(root.channel, root.thread)
+    page = await here.client.history(root.channel, thread=root.id, limit=_SHOWN)
+    await here.show([root, *page.items])
+    if page.items:
+        await here.client.read_thread(root.channel, root.id, page.items[-1].seq)
+
+
+async def _threads(chat: Chat, words: list[str]) -> None:
+    here = chat.conversation
+    for thread in (await here.client.threads(limit=_SHOWN)).items:
+        root = thread.root
+        unread = f", {thread.unread} unread" if thread.unread else ""
+        chat.screen.note(
+            f"{here.name(root.channel)} #{root.seq}, {root.replies} replies{unread}: "
+            f"{root.text or '(deleted)'}"
+        )
+
+
+async def _edit(chat: Chat, words: list[str]) -> None:
+    message = await message_of(chat.conversation, words[0])
+    await chat.conversation.client.edit(message.channel, message.id, " ".join(words[1:]))
+
+
+async def _delete(chat: Chat, words: list[str]) -> None:
+    message = await message_of(chat.conversation, words[0])
+    await chat.conversation.client.delete(message.channel, message.id)
+
+
+async def _react(chat: Chat, words: list[str]) -> None:
+    message = await message_of(chat.conversation, words[0])
+    await chat.conversation.client.react(message.channel, message.id, words[1])
+
+
+async def _take_back(chat: Chat, words: list[str]) -> None:
+    message = await message_of(chat.conversation, words[0])
+    await chat.conversation.client.take_back(message.channel, message.id, words[1])
+
+
+async def _pin(chat: Chat, words: list[str]) -> None:
+    message = await message_of(chat.conversation, words[0])
+    await chat.conversation.client.pin(message.channel, message.id)
+
+
+async def _unpin(chat: Chat, words: list[str]) -> None:
+    message = await message_of(chat.conversation, words[0])
+    await chat.conversation.client.unpin(message.channel, message.id)
+
+
+async def _pins(chat: Chat, words: list[str]) -> None:
+    here = chat.conversation
+    await here.show((await here.client.pins(open_channel(here), limit=_SHOWN)).items)
+
+
+async def _save(chat: Chat, words: list[str]) -> None:
+    message = await message_of(chat.conversation, words[0])
+    await chat.conversation.client.save_message(message.channel, message.id)
+    chat.screen.note(f"#{message.seq} is on your list: see /saved")
+
+
+async def _saved(chat: Chat, words: list[str]) -> None:
+    here = chat.conversation
+    for saved in (await here.client.saved(limit=_SHOWN)).items:
+        chat.screen.note(f"in {here.name(saved.message.channel)}:")
+        await here.show([saved.message])
+
+
+async def _report(chat: Chat, words: list[str]) -> None:
+    reason = next((one for one in get_args(ReasonName) if one == words[1]), None)
+    if reason is None:
+        raise Misuse(f"the reason is one of {', '.join(get_args(ReasonName))}")
+    message = await message_of(chat.conversation, words[0])
+    note = " ".join(words[2:])
+    await chat.conversation.client.report_message(message.channel, message.id, reason, note)
+    chat.screen.note(f"#{message.seq} is reported")
+
+
+COMMANDS: Final[Mapping[str, ChatCommand]] = MappingProxyType(
+    {
+        "reply": ChatCommand(_reply, "/reply N TEXT", "Reply to message number N.", 2),
+        "thread": ChatCommand(_thread, "/thread N", "A message and the replies to it.", 1, 1),
+        "threads": ChatCommand(_threads, "/threads", "Threads you follow.", 0, 0),
+        "edit": ChatCommand(_edit, "/edit N TEXT", "Say something else.", 2),
+        "delete": ChatCommand(_delete, "/delete N", "Delete a message.", 1, 1),
+        "react": ChatCommand(_react, "/react N KIND", "React to a message: an emoji, or +1.", 2, 2),
+        "unreact": ChatCommand(_take_back, "/unreact N KIND", "Take a reaction back.", 2, 2),
+        "pin": ChatCommand(_pin, "/pin N", "Pin a message to the open channel.", 1, 1),
+        "unpin": ChatCommand(_unpin, "/unpin N", "Unpin a message.", 1, 1),
+        "pins": ChatCommand(_pins, "/pins", "Messages pinned to the open channel.", 0, 0),
+        "save": ChatCommand(_save, "/save N", "Put a message on your own list.", 1, 1),
+        "saved": ChatCommand(_saved, "/saved", "Your own list.", 0, 0),
+        "report": ChatCommand(
+            _report, "/report N REASON [NOTE]", "Show a message to the site's moderators.", 2
+        ),
+    }
+)
