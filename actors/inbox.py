@@ -9,6 +9,7 @@ from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import ChannelId, UserId
 from streamhub.domain.messages import (
     BROKEN,
+    AwayChanged,
     ChannelAdded,
     ChannelRemoved,
     Marked,
@@ -16,6 +17,7 @@ from streamhub.domain.messages import (
     MarkUnread,
     Problem,
     ReadUpdated,
+    SetAway,
     TakeHint,
 )
 from streamhub.domain.reading import Marking, read_up_to, unread_from
@@ -71,6 +73,9 @@ class InboxActor:
     def on_hint(self, take: TakeHint, ctx: Context) -> None:
         self._hints[take.hint.number] = take.hint
         self._turn(ctx)
+
+    def on_set_away(self, told: SetAway, ctx: Context) -> None:
+        ctx.publish(AwayChanged(away=told.away))
 
     # -- private ----------------------------------------------------------------------------
 
@@ -136,6 +141,7 @@ class InboxActor:
         MarkRead: on_mark_read,
         MarkUnread: on_mark_unread,
         TakeHint: on_hint,
+        SetAway: on_set_away,
     }
 
 

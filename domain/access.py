@@ -76,6 +76,8 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "pin.add": _WRITE,
         "pin.list": _READ,
         "pin.remove": _WRITE,
+        "presence.get": _READ,
+        "presence.set": _WRITE,
         "reaction.add": _WRITE,
         "reaction.remove": _WRITE,
         "message.save": _READ,

@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, field
 
+from streamhub.protocol.presence import PresenceGet, PresenceObject, PresenceSet
 from streamhub.protocol.problems import PROBLEMS
 from streamhub.protocol.revising import (
     MessageDelete,
@@ -698,6 +699,12 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
         "typing.start": CommandSpec(
             TypingStart, Done, "You are typing; at most one per 3 s and channel."
         ),
+        "presence.set": CommandSpec(
+            PresenceSet, Done, "Say whether you are there, and anything else about yourself."
+        ),
+        "presence.get": CommandSpec(
+            PresenceGet, PresenceObject, "Whether somebody you share a channel with is there."
+        ),
         "focus": CommandSpec(Focus, Done, "Say what is on screen."),
     }
 )
@@ -723,6 +730,11 @@ EVENTS: Final[Mapping[str, EventSpec]] = MappingProxyType(
             ReadState, "inbox", "You read on, or marked as unread, in another session."
         ),
         "typing.started": EventSpec(Typing, "ephemeral", "Somebody types."),
+        "presence.updated": EventSpec(
+            PresenceObject,
+            "ephemeral",
+            "Whether a user you look at is there: at once, and then changes, at most one a second.",
+        ),
         "auth.expiring": EventSpec(AuthExpiring, "ephemeral", "Renew your token."),
         "server.notice": EventSpec(ServerNotice, "ephemeral", "The operator says something."),
     }

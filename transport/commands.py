@@ -31,6 +31,7 @@ from streamhub.domain.messages import (
     inbox_actor,
 )
 from streamhub.domain.people import People
+from streamhub.domain.presence import PresenceStore
 from streamhub.domain.replies import ReplyStore
 from streamhub.domain.sync import fitting, reset_to, trimmed
 from streamhub.protocol import frames, revising, threads
@@ -38,6 +39,7 @@ from streamhub.protocol.codec import body_digest
 from streamhub.transport import wire
 from streamhub.transport.asking import Asking
 from streamhub.transport.commands_directs import Directs
+from streamhub.transport.commands_presence import PresenceCommands
 from streamhub.transport.commands_revising import RevisingCommands
 from streamhub.transport.commands_saving import SavingCommands
 from streamhub.transport.commands_threads import ThreadCommands
@@ -72,7 +74,9 @@ class Commands:
         now_ms: Callable[[], int],
         random_bytes: Callable[[int], bytes],
         edit_within_ms: int | None = None,
+        presence: PresenceStore | None = None,
     ) -> None:
+        """`presence` None: nobody sees who is there."""
         self._asking = asking
         self._store = store
         self._people = people
@@ -84,6 +88,7 @@ class Commands:
             **changing.handlers,
             **ThreadCommands(store).handlers,
             **SavingCommands(store, now_ms).handlers,
+            **PresenceCommands(presence, now_ms).handlers,
         }
         self._directs = Directs(
             asking=asking,

@@ -32,6 +32,7 @@ from streamhub.domain.channels import (
     Visibility,
 )
 from streamhub.domain.ids import CHANNEL, MESSAGE, USER, ChannelId, MessageId, UserId, make_id
+from streamhub.domain.presence import PresenceStore
 from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.memory import (
     InMemoryChannelStore,
@@ -39,8 +40,10 @@ from streamhub.persistence.memory import (
     InMemoryOutbox,
     Tables,
 )
+from streamhub.persistence.memory.presence import InMemoryPresenceStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool
+from streamhub.persistence.presence import PostgresPresenceStore
 from streamhub.persistence.writer import PostgresJournal
 
 NOW = 1_764_316_800_000
@@ -55,6 +58,7 @@ class ChatStores:
     outbox: Outbox
     other_journal: Journal
     """Another host's."""
+    presences: PresenceStore
 
     def user(self) -> UserId:
         return UserId(_id(USER))
@@ -217,6 +221,7 @@ def in_memory() -> ChatStores:
         InMemoryJournal(tables, call_soon),
         InMemoryOutbox(tables),
         InMemoryJournal(tables, call_soon),
+        InMemoryPresenceStore(tables),
     )
 
 
@@ -225,7 +230,13 @@ async def in_postgres(pool: Pool) -> AsyncIterator[ChatStores]:
     """Two hosts on one database."""
     journal, other = PostgresJournal(pool), PostgresJournal(pool)
     try:
-        yield ChatStores(PostgresChannelStore(pool), journal, PostgresOutbox(pool), other)
+        yield ChatStores(
+            PostgresChannelStore(pool),
+            journal,
+            PostgresOutbox(pool),
+            other,
+            PostgresPresenceStore(pool),
+        )
     finally:
         await journal.close()
         await other.close()

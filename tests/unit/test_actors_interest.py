@@ -37,9 +37,13 @@ class Actors:
 
     def __init__(self) -> None:
         self.awake: dict[ActorId, Any] = {ActorId("channel", "ch_a"): Awake()}
+        self.woken: list[ActorId] = []
 
     def active(self, actor_id: ActorId) -> object:
         return self.awake.get(actor_id)
+
+    def wake(self, actor_id: ActorId) -> None:
+        self.woken.append(actor_id)
 
 
 class Stage:

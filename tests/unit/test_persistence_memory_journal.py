@@ -15,6 +15,7 @@ from streamhub.persistence.memory import (
     InMemoryOutbox,
     Tables,
 )
+from streamhub.persistence.memory.presence import InMemoryPresenceStore
 
 UNKNOWN = NotStored(reason="unknown")
 UNAVAILABLE = NotStored(reason="unavailable")
@@ -32,7 +33,8 @@ class Stage:
         self.store = InMemoryChannelStore(tables)
         self.journal = InMemoryJournal(tables, self.steps.append, faults=self._fault)
         other = InMemoryJournal(tables, asyncio.get_running_loop().call_soon)
-        self.stores = ChatStores(self.store, other, InMemoryOutbox(tables), other)
+        presences = InMemoryPresenceStore(tables)
+        self.stores = ChatStores(self.store, other, InMemoryOutbox(tables), other, presences)
         self.alice = self.stores.user()
 
     def _fault(self, batch: tuple[Draft, ...]) -> Fault | None:

@@ -1,7 +1,7 @@
 """The relay's topics: asked, looking, held; what is dropped, asked for again, repaired."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pytest
 from support.actor_bench import HERE, THERE, FixedDirectory, RecordingSwitch, simulated
@@ -33,7 +33,9 @@ class Listener:
 
     def __init__(self, user: UserId) -> None:
         self.user = user
+        self.away = False
         self.heard: list[object] = []
+        self.company: list[frozenset[UserId]] = []
 
     def take(self, channel: ChannelId, broadcast: Broadcast) -> None:
         self.heard.append(broadcast.rev)
@@ -46,6 +48,12 @@ class Listener:
 
     def left(self, channel: ChannelId) -> None:
         self.heard.append("left")
+
+    def set_away(self, away: bool) -> None:
+        self.heard.append(("away", away))
+
+    def company_changed(self, users: Collection[UserId]) -> None:
+        self.company.append(frozenset(users))
 
     def pass_on(self, broadcast: Broadcast) -> None:
         self.heard.append(broadcast.event)
