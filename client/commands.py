@@ -4,6 +4,7 @@ import secrets
 from typing import Final
 
 from streamhub.client.calls import WITHIN_S as WITHIN_S
+from streamhub.client.commands_presence import PresenceCommands
 from streamhub.client.commands_revising import RevisingCommands
 from streamhub.client.commands_saving import SavingCommands
 from streamhub.client.commands_threads import ThreadCommands
@@ -54,6 +55,8 @@ HARMLESS: Final = frozenset(
         "message.save",
         "message.saved",
         "message.unsave",
+        "presence.get",
+        "presence.set",
         "thread.list",
         "thread.read",
         "thread.follow",
@@ -63,7 +66,7 @@ HARMLESS: Final = frozenset(
 """Without a key, but doing them twice is the same as doing them once."""
 
 
-class Commands(RevisingCommands, SavingCommands, ThreadCommands):
+class Commands(PresenceCommands, RevisingCommands, SavingCommands, ThreadCommands):
     """All commands raise Refused, Unacknowledged and SessionEnded; see `call`."""
 
     async def send(

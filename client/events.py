@@ -9,6 +9,7 @@ from streamhub.protocol.frames import (
     MessageObject,
     ReadState,
 )
+from streamhub.protocol.presence import PresenceObject
 
 
 class MessagePosted(Struct, frozen=True):
@@ -80,6 +81,12 @@ class TypingStarted(Struct, frozen=True):
     user: str
 
 
+class PresenceUpdated(Struct, frozen=True):
+    """Whether somebody one looks at is there; see `StreamHubClient.presences`."""
+
+    presence: PresenceObject
+
+
 class ServerNotice(Struct, frozen=True):
     """Words from the operator, to be shown."""
 
@@ -105,6 +112,7 @@ ClientEvent = (
     | ChannelReset
     | ReadUpdated
     | TypingStarted
+    | PresenceUpdated
     | ServerNotice
     | ConnectionLost
     | ConnectionRestored
