@@ -136,7 +136,8 @@ def _objects() -> Iterator[str]:
     bodies = [spec.body for spec in EVENTS.values()]
     controls = [*SERVER_CONTROLS.values(), *CLIENT_CONTROLS.values()]
     given = [spec.body for spec in COMMANDS.values()]
-    shown: set[type[Struct]] = {*controls, *given} - {SERVER_CONTROLS["error"]}
+    shown: set[type[Struct]] = {*controls, *given}
+    shown.discard(SERVER_CONTROLS["error"])
     for kind in described_structs([*roots, *bodies, *controls, *given]):
         if kind not in shown:
             yield f"### {kind.__name__}\n"
