@@ -12,6 +12,7 @@ from streamhub.domain.messages import (
     AwayChanged,
     ChannelAdded,
     ChannelRemoved,
+    Done,
     Marked,
     MarkRead,
     MarkUnread,
@@ -74,8 +75,9 @@ class InboxActor:
         self._hints[take.hint.number] = take.hint
         self._turn(ctx)
 
-    def on_set_away(self, told: SetAway, ctx: Context) -> None:
-        ctx.publish(AwayChanged(away=told.away))
+    def on_set_away(self, said: SetAway, ctx: Context) -> None:
+        ctx.publish(AwayChanged(away=said.away))
+        ctx.reply(Done())
 
     # -- private ----------------------------------------------------------------------------
 

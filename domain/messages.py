@@ -132,7 +132,7 @@ class TakeHint(msgspec.Struct, frozen=True, kw_only=True, tag="hint"):
 
 
 class SetAway(msgspec.Struct, frozen=True, kw_only=True, tag="set_away"):
-    """All sessions of the user are away, or no longer. Told, never answered."""
+    """All sessions of the user are away, or no longer. The answer is `Done`, once they are told."""
 
     away: bool
 

@@ -22,7 +22,8 @@ def routes(commands: Commands, asking: Asking) -> list[web.RouteDef]:
         body = await read_command(request, PresenceSet)
         reply = await commands.perform(principal.standing, body, idempotency_key(request))
         if body.state is not None:
-            asking.tell(inbox_actor(principal.user), SetAway(away=body.state == "away"))
+            away = SetAway(away=body.state == "away")
+            await asking.request(inbox_actor(principal.user), away)
         return json_response(reply)
 
     return [web.put("/v1/me/presence", set_presence)]

@@ -17,6 +17,7 @@ from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.embedded.stack import EmbeddedUrls
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool, open_pool
+from streamhub.persistence.presence import PostgresPresenceStore
 from streamhub.persistence.writer import LANE_SESSION
 
 FILL = """
@@ -128,6 +129,14 @@ async def test_no_read_scans_a_table(pool: ExplainingPool) -> None:
         assert found, f"{name} found nothing, so its plan says little"
         for plan in pool.plans:
             assert "Seq Scan" not in plan, f"{name} scans:\n{plan}"
+
+
+async def test_who_is_looked_at_is_read_by_keys(pool: ExplainingPool) -> None:
+    store = PostgresPresenceStore(pool)  # type: ignore[arg-type]
+    assert await store.sharing(USER, [OTHER, UserId("us_nobody")]) == {OTHER}
+    await store.kept(USER, 0)
+    for plan in pool.plans:
+        assert "Seq Scan" not in plan, plan
 
 
 async def test_a_lane_probes_keys_and_members_by_their_index(database: str) -> None:

@@ -1,13 +1,16 @@
 """Presence: over sockets in both encodings, over REST, on two hosts, and when one of them dies."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support.chat_hosts import JSON, MSGPACK, ChatCluster, Socket, User, until
+from support.chat_hosts import JSON, MSGPACK, PASSWORD, ChatCluster, Socket, User, until
 
 from streamhub.actors import whereabouts
+from streamhub.client import PresenceUpdated, StreamHubClient
 from streamhub.config import load_settings
 from streamhub.domain.messages import ActorId
 from streamhub.persistence.embedded.stack import EmbeddedUrls
@@ -233,6 +236,36 @@ async def test_nobody_flickers_when_owners_change(cluster: ChatCluster) -> None:
     assert not any(event.name == "presence.updated" for event in looking.seen)
     for socket in (*sockets, looking):
         await socket.close()
+
+
+async def test_the_sdk_tells_who_is_there(cluster: ChatCluster) -> None:
+    ann, bob = await cluster.user(), await cluster.user()
+    await together(ann, bob)
+    urls = [host.url for host in cluster.hosts]
+    async with StreamHubClient(urls[0], login=ann.handle, password=PASSWORD) as looking:
+        async with StreamHubClient(urls[1], login=bob.handle, password=PASSWORD) as client:
+            await looking.focus(users=(bob.id,))
+            await client.set_presence("dnd", StatusSet(text="busy"))
+            busy = PresenceObject(user=bob.id, state="dnd", status=StatusObject(text="busy"))
+            await until(lambda: looking.presences.get(bob.id) == busy)
+            assert await looking.presence(bob.id) == busy
+            await client.set_presence("away", StatusSet())
+            await client.set_presence("online")
+            await client.set_presence("away")
+            await until(lambda: looking.presences[bob.id].state == "away")
+        offline = PresenceObject(user=bob.id, state="offline")
+        await until(lambda: looking.presences[bob.id] == offline, within_s=20)
+        told = [event async for event in ended(looking)]
+    assert [event.presence for event in told][-1] == offline
+
+
+async def ended(client: StreamHubClient) -> AsyncIterator[PresenceUpdated]:
+    """What it told of presence so far."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0.5):
+            async for event in client.events():
+                if isinstance(event, PresenceUpdated):
+                    yield event
 
 
 @pytest.fixture
