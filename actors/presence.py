@@ -10,6 +10,7 @@ from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import UserId
 from streamhub.domain.messages import (
     BROKEN,
+    OVERLOADED,
     Answer,
     Done,
     GetPresence,
@@ -22,6 +23,9 @@ from streamhub.domain.presence import Kept, PresenceStore, State, Whereabouts
 
 REST_S: Final = 1.0
 """What comes sooner after something was told is told together."""
+
+MAX_WAITING: Final = 64
+"""Things said that are not kept yet."""
 
 
 class Places(Protocol):
@@ -48,6 +52,7 @@ class PresenceActor:
         self._changes: deque[tuple[SetPresence, Token | None]] = deque()
         self._busy = False
         self._resting = False
+        self._doubted = places.in_doubt
         self._shown = self._present()
 
     def standing(self, topic: Topic, since: int) -> Standing:
@@ -68,11 +73,15 @@ class PresenceActor:
         if said.status is None and said.dnd in (None, self._kept.dnd) and not self._busy:
             ctx.reply(Done())
             return
+        if len(self._changes) >= MAX_WAITING:
+            raise OVERLOADED.error()
         self._changes.append((said, ctx.take_reply()))
         self._turn(ctx)
 
     def on_reconsider(self, told: Reconsider, ctx: Context) -> None:
-        if told.reload:
+        """What was read while in doubt may be older than what an earlier owner kept: again then."""
+        if told.reload or (self._doubted and not self._places.in_doubt):
+            self._doubted = False
             self._changes.append((SetPresence(), None))
             self._turn(ctx)
         self._show(ctx)

@@ -226,6 +226,36 @@ async def test_what_could_not_be_kept_is_refused_and_not_shown() -> None:
     assert stage.told() == []
 
 
+@simulated
+async def test_what_is_said_too_fast_is_not_piled_up() -> None:
+    stage = Stage()
+    stage.comes(HERE)
+    await stage.look()
+    answers = [stage.ask(SetPresence(status=Status(text=str(n)))) for n in range(100)]
+    await asyncio.sleep(60)
+    assert [len(answer) for answer in answers] == [1] * 100
+    refused = [a for [a] in answers if isinstance(a, Problem)]
+    assert refused
+    assert {problem.code for problem in refused} <= {"overloaded", "timeout"}
+
+
+@simulated
+async def test_what_an_earlier_owner_kept_meanwhile_is_read_once_there_is_no_doubt() -> None:
+    stage = Stage()
+    stage.directory.version = 2
+    stage.system.on_view()
+    stage.comes(HERE)
+    await stage.look()
+    assert stage.told() == [is_("online")]
+    await stage.store.keep(ANN, True, None)
+    await asyncio.sleep(DOUBT_S + 1)
+    assert stage.told() == [is_("dnd")]
+    assert stage.store.reads == 2
+    stage.system.on_link_lost(ELSEWHERE)
+    await asyncio.sleep(DOUBT_S + 1)
+    assert stage.store.reads == 2, "what is known is not read again"
+
+
 async def answered(answers: list[Answer]) -> list[Answer]:
     await asyncio.sleep(0.2)
     return answers

@@ -72,6 +72,7 @@ async def test_who_looks_is_told_what_is_and_what_changes(
     ann, bob = await cluster.user(), await cluster.user(cluster.hosts[1])
     await together(ann, bob)
     looking = await ann.connect(cluster.hosts[0], codec=codec)
+    assert "presence" in looking.hello.features
     await look_at(looking, bob)
     assert await told(looking) == PresenceObject(user=bob.id, state="offline")
     socket = await bob.connect(cluster.hosts[1], codec=codec)
@@ -296,5 +297,7 @@ async def test_administrators_switch_it_off(without: ChatCluster) -> None:
     await look_at(looking, bob)
     assert without.hosts[0].chat.actors.interests.presences() == ()
     assert without.hosts[0].chat.actors.whereabouts._away == {}
+    assert looking.hello.features == ("chat",)
+    assert (await ann.rest("GET", "/v1/server"))[1]["features"] == ["chat"]
     await socket.close()
     await looking.close()
