@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from streamhub.domain.channels import Change, Draft, NotStored, Settled
 from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import HostId
-from streamhub.domain.messages import ActorId, Answer, Message, Passing
+from streamhub.domain.messages import ActorId, Answer, AwayChanged, Message, Passing
 
 Result = TypeVar("Result")
 
@@ -66,7 +66,7 @@ class Context(Protocol):
         """Make `draft` durable. Completions come once, in the order of the calls."""
         ...
 
-    def publish(self, event: Change | Passing, term: int = 0) -> None:
+    def publish(self, event: Change | Passing | AwayChanged, term: int = 0) -> None:
         """Send to every host that listens to this actor. A `Change` carries its owner's term."""
         ...
 

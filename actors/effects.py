@@ -12,7 +12,15 @@ from streamhub.domain.channels import Change, Draft, Journal, NotStored, Settled
 from streamhub.domain.envelopes import Changed, Passed
 from streamhub.domain.errors import TryAgain
 from streamhub.domain.ids import RANDOM_BYTES, HostId, make_id
-from streamhub.domain.messages import UNKNOWN, ActorId, Answer, Message, Passing, Problem
+from streamhub.domain.messages import (
+    UNKNOWN,
+    ActorId,
+    Answer,
+    AwayChanged,
+    Message,
+    Passing,
+    Problem,
+)
 
 
 class _System(Protocol):
@@ -84,7 +92,7 @@ class Effects:
     def store(self, draft: Draft, then: Callable[..., None], failed: Callable[..., None]) -> None:
         self._effects.append((self._store, (draft, then, failed)))
 
-    def publish(self, event: Change | Passing, term: int = 0) -> None:
+    def publish(self, event: Change | Passing | AwayChanged, term: int = 0) -> None:
         self._effects.append((self._publish, (event, term)))
 
     def run(
@@ -144,7 +152,7 @@ class Effects:
 
         system.journal.submit(draft, done)
 
-    def _publish(self, event: Change | Passing, term: int) -> None:
+    def _publish(self, event: Change | Passing | AwayChanged, term: int) -> None:
         topic = str(self._cell.id)
         if isinstance(event, Change):
             self._system.interests.publish(Changed(topic=topic, term=term, change=event))

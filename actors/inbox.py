@@ -9,14 +9,17 @@ from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import ChannelId, UserId
 from streamhub.domain.messages import (
     BROKEN,
+    AwayChanged,
     ChannelAdded,
     ChannelRemoved,
+    Done,
     Marked,
     MarkRead,
     MarkUnread,
     Problem,
     ReadUpdated,
     Seen,
+    SetAway,
     TakeHint,
     channel_actor,
 )
@@ -73,6 +76,10 @@ class InboxActor:
     def on_hint(self, take: TakeHint, ctx: Context) -> None:
         self._hints[take.hint.number] = take.hint
         self._turn(ctx)
+
+    def on_set_away(self, said: SetAway, ctx: Context) -> None:
+        ctx.publish(AwayChanged(away=said.away))
+        ctx.reply(Done())
 
     # -- private ----------------------------------------------------------------------------
 
@@ -141,6 +148,7 @@ class InboxActor:
         MarkRead: on_mark_read,
         MarkUnread: on_mark_unread,
         TakeHint: on_hint,
+        SetAway: on_set_away,
     }
 
 

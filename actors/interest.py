@@ -1,6 +1,7 @@
 """Who listens to what: topic -> hosts, kept outside the actors so that listening wakes nobody."""
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Final, Protocol, runtime_checkable
 
 from streamhub.actors.ports import Directory, Switch
 from streamhub.domain.envelopes import (
@@ -17,6 +18,8 @@ from streamhub.domain.envelopes import (
 from streamhub.domain.ids import HostId
 from streamhub.domain.messages import ActorId
 
+_PRESENCE: Final = "presence:"
+
 
 @runtime_checkable
 class Replayable(Protocol):
@@ -29,13 +32,16 @@ class Replayable(Protocol):
 
 class _Actors(Protocol):
     def active(self, actor_id: ActorId) -> object: ...
+    def wake(self, actor_id: ActorId) -> None: ...
 
 
 class Interests:
     """The listeners of the topics that this host owns.
 
     The answer to an interest is made at once from committed state, on the link that carries what
-    is published later, so all that follows it is newer.
+    is published later, so all that follows it is newer. To ask for a presence wakes it, as nobody
+    else would, and so does the digest of one; all others sleep on. `changed` is told of topics
+    that a host begins or ceases to listen to.
     """
 
     def __init__(self, host: HostId, actors: _Actors, directory: Directory, switch: Switch) -> None:
@@ -44,6 +50,7 @@ class Interests:
         self._directory = directory
         self._switch = switch
         self._listeners: dict[Topic, set[HostId]] = {}
+        self.changed: Callable[[Topic, HostId], None] = _nothing
 
     def listeners(self, topic: Topic) -> frozenset[HostId]:
         return frozenset(self._listeners.get(topic, ()))
@@ -53,7 +60,7 @@ class Interests:
         foreign: list[Topic] = []
         for topic, since in interest.topics:
             if self._owns(topic):
-                self._listeners.setdefault(topic, set()).add(sender)
+                self._add(topic, sender)
                 standings.append(self._standing(topic, since))
             else:
                 foreign.append(topic)
@@ -74,6 +81,10 @@ class Interests:
         ]
         if differing:
             self.on_interest(sender, Interest(topics=tuple(differing)))
+
+    def presences(self) -> tuple[Topic, ...]:
+        """Those that somebody looks at."""
+        return tuple(topic for topic in self._listeners if topic.startswith(_PRESENCE))
 
     def publish(self, envelope: Changed | Passed) -> None:
         """Send one copy to every host that listens."""
@@ -106,6 +117,8 @@ class Interests:
         return self._directory.serving and self._directory.owner(_actor(topic)) == self._host
 
     def _standing(self, topic: Topic, since: int) -> Standing:
+        if topic.startswith(_PRESENCE):
+            self._actors.wake(_actor(topic))
         actor = self._actors.active(_actor(topic))
         # Most sleep, and `isinstance` of a Protocol takes 10 us: a digest asks for thousands.
         if actor is not None and isinstance(actor, Replayable):
@@ -117,13 +130,24 @@ class Interests:
             return False
         return self._standing(topic, rev).rev == rev
 
+    def _add(self, topic: Topic, host: HostId) -> None:
+        hosts = self._listeners.setdefault(topic, set())
+        if host not in hosts:
+            hosts.add(host)
+            self.changed(topic, host)
+
     def _remove(self, topic: Topic, host: HostId) -> None:
-        if hosts := self._listeners.get(topic):
+        if (hosts := self._listeners.get(topic)) and host in hosts:
             hosts.discard(host)
             if not hosts:
                 del self._listeners[topic]
+            self.changed(topic, host)
 
 
 def _actor(topic: Topic) -> ActorId:
     kind, _, key = topic.partition(":")
     return ActorId(kind, key)
+
+
+def _nothing(topic: Topic, host: HostId) -> None:
+    pass

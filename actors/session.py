@@ -2,11 +2,13 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Protocol
 
 import structlog
 
+from streamhub.actors.gaze import Gaze, Sharing
 from streamhub.domain.channels import Changes, ChannelStore, Overview
 from streamhub.domain.errors import SlowReader, StreamHubError
 from streamhub.domain.ids import ChannelId, SessionId, UserId
@@ -14,6 +16,7 @@ from streamhub.domain.messages import (
     ChannelAdded,
     ChannelRemoved,
     Passing,
+    PresenceUpdated,
     SeenUpdated,
     TypingStarted,
 )
@@ -83,6 +86,9 @@ class Relay(Protocol):
     def leave(self, session: "SessionActor", channels: Sequence[ChannelId]) -> None: ...
     def follow_inbox(self, session: "SessionActor") -> bool: ...
     def leave_inbox(self, session: "SessionActor") -> None: ...
+    def away_changed(self, session: "SessionActor") -> None: ...
+    def look_at(self, session: "SessionActor", user: UserId) -> Broadcast | None: ...
+    def look_away(self, session: "SessionActor", user: UserId) -> None: ...
 
 
 class SessionActor:
@@ -101,14 +107,17 @@ class SessionActor:
         "_early",
         "_floors",
         "_focus",
+        "_gaze",
         "_heard",
         "_lacking",
         "_pause_bytes",
         "_pulling",
         "_relay",
+        "_sharing",
         "_socket",
         "_store",
         "_unsure",
+        "away",
         "id",
         "user",
     )
@@ -122,9 +131,13 @@ class SessionActor:
         relay: Relay,
         store: ChannelStore,
         pause_bytes: int,
+        sharing: Sharing | None = None,
     ) -> None:
+        """`sharing` says whom the user may look at. None: nobody."""
         self.id = session_id
         self.user = user
+        self.away = False
+        self._sharing = sharing
         self._socket = socket
         self._relay = relay
         self._store = store
@@ -134,6 +147,7 @@ class SessionActor:
         self._lacking: dict[ChannelId, None] | None = None
         self._floors: dict[ChannelId, int] | None = None
         self._focus: frozenset[ChannelId] = frozenset()
+        self._gaze: Gaze | None = None
         self._pulling: asyncio.Task[None] | None = None
         self._checking: asyncio.Task[None] | None = None
         self._heard: asyncio.Event | None = None
@@ -189,6 +203,8 @@ class SessionActor:
     def close(self) -> None:
         """The socket is gone."""
         self._closed = True
+        if self._gaze is not None:
+            self._gaze.close()
         self._relay.leave_inbox(self)
         self._relay.leave(self, self._channels)
         self._channels = []
@@ -196,9 +212,25 @@ class SessionActor:
             if task is not None:
                 task.cancel()
 
-    def focus(self, channels: Sequence[ChannelId]) -> None:
+    def focus(self, channels: Sequence[ChannelId], users: Sequence[UserId] = ()) -> None:
         """What is on screen: ephemeral events come only for these."""
         self._focus = frozenset(channels)
+        if self._gaze is None and self._sharing is not None and users and not self._closed:
+            self._gaze = Gaze(
+                look_at=partial(self._relay.look_at, self),
+                look_away=partial(self._relay.look_away, self),
+                sharing=partial(self._sharing, self.user),
+                socket=self._socket,
+                pause_bytes=self._pause_bytes,
+            )
+        if self._gaze is not None:
+            self._gaze.turn_to(users)
+
+    def set_away(self, away: bool) -> None:
+        """Whether its user is away from it."""
+        if away != self.away:
+            self.away = away
+            self._relay.away_changed(self)
 
     # -- from the relay ---------------------------------------------------------------------
 
@@ -227,6 +259,10 @@ class SessionActor:
         elif channel not in (self._lacking or ()):  # else its page under way comes first
             self._settle(channel, position)
 
+    def company_changed(self, users: Collection[UserId]) -> None:
+        if self._gaze is not None and (self.user in users or self._gaze.is_at(users)):
+            self._gaze.check()
+
     def left(self, channel: ChannelId) -> None:
         self._forget(channel)
         self._check()  # back already, perhaps: the inbox may have said so before the channel did
@@ -243,6 +279,10 @@ class SessionActor:
             self._early.append(broadcast)
             return
         event = broadcast.event
+        if isinstance(event, PresenceUpdated):
+            if self._gaze is not None:
+                self._gaze.take(event, broadcast)
+            return
         if isinstance(event, TypingStarted | SeenUpdated):
             if event.channel not in self._focus or event.user == self.user:
                 return
@@ -265,6 +305,8 @@ class SessionActor:
     def _enter(self, overview: Overview, position: int, *, lacks: bool) -> None:
         channel = ChannelId(sys.intern(overview.id))  # one text for all who are in it
         self._channels.append(channel)
+        if self._gaze is not None:
+            self._gaze.check()
         self._set_floor(channel, overview.floor_seq)
         if self._relay.enter(self, channel, position):
             return
@@ -286,6 +328,8 @@ class SessionActor:
     def _forget(self, channel: ChannelId) -> None:
         if channel in self._channels:
             self._channels.remove(channel)
+            if self._gaze is not None:
+                self._gaze.check()
         if self._floors is not None:
             self._floors.pop(channel, None)
         if self._behind is not None:

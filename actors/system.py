@@ -21,6 +21,7 @@ from streamhub.actors.effects import Effects
 from streamhub.actors.interest import Interests
 from streamhub.actors.ports import Clock, Directory, Switch
 from streamhub.actors.requests import Requests
+from streamhub.actors.whereabouts import UserWhereabouts
 from streamhub.domain.channels import Journal
 from streamhub.domain.envelopes import Answered, Ask, Tell
 from streamhub.domain.errors import StreamHubError
@@ -69,6 +70,7 @@ class ActorSystem:
         self.host = host
         self.directory = directory
         self.interests = Interests(host, self, directory, switch)
+        self.whereabouts = UserWhereabouts(self.interests, self)
         self._kinds = kinds
         self._switch = switch
         self.journal = journal
@@ -116,6 +118,11 @@ class ActorSystem:
         elif owner is not None:
             self._switch.send(owner, Tell(to=to, message=message))
 
+    def tell_if_awake(self, to: ActorId, message: Message) -> None:
+        """Tell an actor of this host, unless it sleeps."""
+        if to in self._cells:
+            self._deliver(to, message, None)
+
     # -- from links -------------------------------------------------------------------------
 
     def on_ask(self, sender: HostId, ask: Ask) -> None:
@@ -146,6 +153,7 @@ class ActorSystem:
 
     def on_link_lost(self, host: HostId) -> None:
         self._requests.lose(host)
+        self.whereabouts.doubt()
         self.interests.forget(host)
 
     def on_view(self) -> None:
@@ -160,6 +168,7 @@ class ActorSystem:
             if skipped or self.directory.owner(cell.id) != self.host:
                 self.drop(cell, MOVED)
         self.interests.on_view()
+        self.whereabouts.on_view()
 
     # -- mailboxes --------------------------------------------------------------------------
 
@@ -167,6 +176,13 @@ class ActorSystem:
         """The live actor here, without waking it."""
         cell = self._cells.get(actor_id)
         return cell.actor if cell else None
+
+    def wake(self, actor_id: ActorId) -> None:
+        """Load it, or have it stay awake, as a message would."""
+        if cell := self._cells.get(actor_id):
+            cell.used_at = asyncio.get_running_loop().time()
+        elif self.directory.serving and not self._closed:
+            self._activate(actor_id, None)
 
     def _deliver(self, to: ActorId, message: Message, token: Token | None) -> None:
         if not self.directory.serving or self._closed:
@@ -333,6 +349,7 @@ class ActorSystem:
     async def close(self) -> None:
         """Drop every actor and end what runs for them."""
         self._closed = True
+        self.whereabouts.close()
         if self._sweep is not None:
             self._sweep.cancel()
         for cell in list(self._cells.values()):

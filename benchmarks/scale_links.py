@@ -6,7 +6,7 @@ Both ends are here: CPU is halved where it is said to be of one end.
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -175,9 +175,13 @@ class _Owner:
     def active(self, actor: ActorId) -> object:
         return None
 
+    def wake(self, actor: ActorId) -> None: ...
+
 
 class _Listener:
     """A session that holds everything."""
+
+    away = False
 
     def __init__(self, user: UserId, relay: Relay) -> None:
         self.user = user
@@ -190,6 +194,8 @@ class _Listener:
     def take(self, channel: ChannelId, broadcast: Broadcast) -> None: ...
     def fall_behind(self, channel: ChannelId, position: int) -> None: ...
     def left(self, channel: ChannelId) -> None: ...
+    def set_away(self, away: bool) -> None: ...
+    def company_changed(self, users: Collection[UserId]) -> None: ...
     def pass_on(self, broadcast: Broadcast) -> None: ...
     def inbox_stands(self) -> None: ...
 

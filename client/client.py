@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 from streamhub.client.channel_state import ChannelState, Need
 from streamhub.client.commands import HARMLESS, WITHIN_S, Commands
@@ -32,6 +32,7 @@ from streamhub.protocol.frames import (
     Visibility,
     problem,
 )
+from streamhub.protocol.presence import PresenceObject, PresenceSet, StatusSet
 
 REPLY_WITHIN_S: Final = 15.0
 """Without a reply after that long a command counts as lost, and is sent again if it may be."""
@@ -72,6 +73,7 @@ class StreamHubClient(Commands):
         self._looks = asyncio.Event()
         self._events = EventQueue(self._looks.set)
         self._focus: Focus | None = None
+        self._away = False
         self._awaited: dict[str, asyncio.Event] = {}
         self._tasks = Tasks()
         self._link = Link(
@@ -81,7 +83,7 @@ class StreamHubClient(Commands):
             name=name,
             busy=lambda: self._events.full,
             tell=self._tell,
-            on_ready=self._say_focus,
+            on_ready=self._say_again,
         )
 
     async def __aenter__(self) -> Self:
@@ -116,6 +118,12 @@ class StreamHubClient(Commands):
     def channels(self) -> Mapping[str, ChannelState]:
         """One's channels by id: where each stands, unread and mentions, recent messages."""
         return self._model.channels
+
+    @property
+    def presences(self) -> Mapping[str, PresenceObject]:
+        """Whether those one looks at by `focus` are there, as far as it was told; nothing is known
+        while there is no connection."""
+        return self._model.presences
 
     @property
     def connected(self) -> bool:
@@ -168,7 +176,18 @@ class StreamHubClient(Commands):
     async def focus(self, channels: tuple[str, ...] = (), users: tuple[str, ...] = ()) -> None:
         """What is on screen, for typing and presence; said again after every reconnect."""
         self._focus = Focus(channels=channels, users=users)
+        self._model.look_at(users)
         await self.call("focus", self._focus)
+
+    async def set_presence(
+        self,
+        state: Literal["online", "away", "dnd"] | None = None,
+        status: StatusSet | None = None,
+    ) -> None:
+        """As in `PresenceCommands`; that one is away is said again after every reconnect."""
+        await super().set_presence(state, status)
+        if state is not None:
+            self._away = state == "away"
 
     async def typing(self, channel: str) -> None:
         """Say that one is typing. Worth nothing later, so it is tried once, and only now."""
@@ -248,13 +267,16 @@ class StreamHubClient(Commands):
         if self._model.next_need():
             self._looks.set()
 
-    def _say_focus(self) -> None:
+    def _say_again(self) -> None:
+        """What the server forgets with the connection."""
         if self._focus is not None:
-            self._tasks.start(self._refocus(self._focus))
+            self._tasks.start(self._repeat("focus", self._focus))
+        if self._away:
+            self._tasks.start(self._repeat("presence.set", PresenceSet(state="away")))
 
-    async def _refocus(self, focus: Focus) -> None:
+    async def _repeat(self, name: str, body: Incoming) -> None:
         with suppress(ClientError):
-            await self.call("focus", focus)
+            await self.call(name, body)
 
     async def _until_held(self, channel: str) -> None:
         """Until the server said so; it may take its time, and that is no error."""

@@ -5,6 +5,7 @@ from typing import Final
 
 from streamhub.client.calls import WITHIN_S as WITHIN_S
 from streamhub.client.commands_managing import ManagingCommands
+from streamhub.client.commands_presence import PresenceCommands
 from streamhub.client.commands_reporting import ReportingCommands
 from streamhub.client.commands_revising import RevisingCommands
 from streamhub.client.commands_saving import SavingCommands
@@ -66,6 +67,8 @@ HARMLESS: Final = frozenset(
         "message.save",
         "message.saved",
         "message.unsave",
+        "presence.get",
+        "presence.set",
         "thread.list",
         "thread.read",
         "thread.follow",
@@ -76,7 +79,12 @@ HARMLESS: Final = frozenset(
 
 
 class Commands(
-    ManagingCommands, ReportingCommands, RevisingCommands, SavingCommands, ThreadCommands
+    ManagingCommands,
+    PresenceCommands,
+    ReportingCommands,
+    RevisingCommands,
+    SavingCommands,
+    ThreadCommands,
 ):
     """All commands raise Refused, Unacknowledged and SessionEnded; see `call`."""
 

@@ -9,6 +9,7 @@ from streamhub.protocol.frames import (
     MessageObject,
     ReadState,
 )
+from streamhub.protocol.presence import PresenceObject
 
 
 class MessagePosted(Struct, frozen=True):
@@ -96,6 +97,12 @@ class SeenUpdated(Struct, frozen=True):
     seq: int
 
 
+class PresenceUpdated(Struct, frozen=True):
+    """Whether somebody one looks at is there; see `StreamHubClient.presences`."""
+
+    presence: PresenceObject
+
+
 class ServerNotice(Struct, frozen=True):
     """Words from the operator, to be shown."""
 
@@ -124,6 +131,7 @@ ClientEvent = (
     | ReadUpdated
     | TypingStarted
     | SeenUpdated
+    | PresenceUpdated
     | ServerNotice
     | ConnectionLost
     | ConnectionRestored

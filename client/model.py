@@ -1,6 +1,6 @@
 """Everything a client holds of its channels, fed with frames and told what to ask next."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -26,6 +26,7 @@ from streamhub.protocol.frames import (
     Typing,
     UserObject,
 )
+from streamhub.protocol.presence import PresenceObject
 
 
 class Model:
@@ -42,6 +43,8 @@ class Model:
         self._needs: dict[str, None] = {}
         self._epoch: int | None = None
         self.user: UserObject | None = None
+        self._looked_at: frozenset[str] = frozenset()
+        self.presences: dict[str, PresenceObject] = {}
         self.channels: Final[Mapping[str, ChannelState]] = MappingProxyType(self._channels)
 
     def since(self) -> Since | None:
@@ -62,6 +65,12 @@ class Model:
         return None
 
     # -- connections --------------------------------------------------------------------------
+
+    def look_at(self, users: Collection[str]) -> None:
+        """Nothing is held of anybody else's presence."""
+        self._looked_at = frozenset(users)
+        for user in self.presences.keys() - self._looked_at:
+            del self.presences[user]
 
     def ready(self, ready: Ready, epoch: int) -> list[ClientEvent]:
         """A connection was opened, for the first time or again with `since`."""
@@ -84,6 +93,7 @@ class Model:
 
     def lost(self) -> None:
         """The connection is gone."""
+        self.presences.clear()
         for state in self._channels.values():
             state.lost()
 
@@ -96,6 +106,11 @@ class Model:
                 return [] if busy else [events.TypingStarted(channel, user)]
             case SeenEvent(channel=channel, user=user, seq=seq):
                 return [] if busy else [events.SeenUpdated(channel, user, seq)]
+            case PresenceObject() as presence:
+                if presence.user not in self._looked_at:
+                    return []
+                self.presences[presence.user] = presence
+                return [] if busy else [events.PresenceUpdated(presence)]
             case ServerNotice(text=text):
                 return [] if busy else [events.ServerNotice(text)]
             case ChannelAdded(channel=overview):

@@ -10,6 +10,7 @@ from aiohttp import web
 from streamhub.actors.cell import Kind
 from streamhub.actors.channel import ChannelActor
 from streamhub.actors.inbox import InboxActor
+from streamhub.actors.presence import PresenceActor
 from streamhub.actors.retention import RetentionSweep
 from streamhub.actors.ring import RingBudget
 from streamhub.actors.session import SessionActor
@@ -26,9 +27,12 @@ from streamhub.domain.cluster import LogEntry, View
 from streamhub.domain.fair_use import FairUse
 from streamhub.domain.families import REVOKED
 from streamhub.domain.ids import ChannelId, HostId, SessionId, UserId
+from streamhub.domain.messages import Reconsider, presence_actor
+from streamhub.domain.presence import PRESENCE_CHANGED, Kept
 from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool
+from streamhub.persistence.presence import PostgresPresenceStore
 from streamhub.persistence.replies import PostgresReplyStore
 from streamhub.persistence.reports import PostgresReportStore
 from streamhub.persistence.retention import PostgresRetentionStore
@@ -36,7 +40,13 @@ from streamhub.persistence.writer import PostgresJournal
 from streamhub.protocol.close_codes import CloseCode
 from streamhub.protocol.connection import Rules
 from streamhub.telemetry import Metrics
-from streamhub.transport import http_channels, http_openapi, http_reports, link_calls
+from streamhub.transport import (
+    http_channels,
+    http_openapi,
+    http_presence,
+    http_reports,
+    link_calls,
+)
 from streamhub.transport.admission import Admission
 from streamhub.transport.asking import Asking
 from streamhub.transport.commands import Commands
@@ -48,7 +58,6 @@ from streamhub.transport.websocket import Sockets
 
 log = structlog.get_logger(__name__)
 
-FEATURES: Final = ("chat",)
 _CHANNEL_IDLE_S: Final = 300.0
 _INBOX_IDLE_S: Final = 60.0
 
@@ -74,6 +83,8 @@ class Chat:
         clock = SystemClock()
         self._membership = membership
         self._store = PostgresChannelStore(pool)
+        self._presences = PostgresPresenceStore(pool)
+        self._sees_presence = settings.chat.presence
         self._outbox = PostgresOutbox(pool)
         self._journal = PostgresJournal(pool, lanes=settings.cluster.lanes)
         self.links = Links(
@@ -107,6 +118,7 @@ class Chat:
             now_ms=clock.now_ms,
             random_bytes=clock.random_bytes,
             edit_within_ms=settings.chat.edit_within_s * 1000 or None,
+            presence=self._presences if self._sees_presence else None,
         )
         edge = settings.edge
         lobby = Lobby(
@@ -119,7 +131,7 @@ class Chat:
             fair_use=fair_use,
             make_session=self._make_session,
             epoch=epoch,
-            features=FEATURES,
+            features=features(settings),
             max_frame_bytes=edge.max_frame_bytes,
             pause_bytes=edge.pause_bytes,
             paused_limit_s=edge.paused_limit_s,
@@ -136,6 +148,7 @@ class Chat:
             *accounts.routes,
             *http_channels.routes(commands),
             *http_reports.routes(reports, asking, clock.now_ms),
+            *http_presence.routes(commands, asking),
             *http_openapi.routes(),
         )
         self.private_routes = [web.get(link_calls.PATH, self.links.accept)]
@@ -181,6 +194,13 @@ class Chat:
         async def load_inbox(key: str) -> UserId:
             return UserId(key)
 
+        async def load_presence(key: str) -> tuple[UserId, Kept]:
+            user = UserId(key)
+            return user, await self._presences.kept(user, self.actors.clock.now_ms())
+
+        def make_presence(loaded: tuple[UserId, Kept]) -> PresenceActor:
+            return PresenceActor(*loaded, self._presences, self.actors.whereabouts)
+
         return {
             "channel": Kind(
                 lambda key: self._store.take_over(ChannelId(key), self._membership.version),
@@ -188,6 +208,7 @@ class Chat:
                 _CHANNEL_IDLE_S,
             ),
             "inbox": Kind(load_inbox, make_inbox, _INBOX_IDLE_S),
+            "presence": Kind(load_presence, make_presence, _INBOX_IDLE_S),
         }
 
     def _make_session(self, session_id: SessionId, user: UserId, socket: Socket) -> SessionActor:
@@ -198,6 +219,7 @@ class Chat:
             relay=self.relay,
             store=self._store,
             pause_bytes=self._pause_bytes,
+            sharing=self._presences.sharing if self._sees_presence else None,
         )
 
     def _handlers(self) -> dict[type, Callable[[HostId, Any], None]]:
@@ -213,6 +235,7 @@ class Chat:
             envelopes.NotOwner: self.relay.on_not_owner,
             envelopes.Changed: self.relay.on_changed,
             envelopes.Passed: self.relay.on_passed,
+            envelopes.Away: self.actors.whereabouts.on_away,
         }
 
     # -- news of the cluster ----------------------------------------------------------------
@@ -229,6 +252,9 @@ class Chat:
             self.sockets.revoke(entry.subject)
         elif entry.kind == RIGHTS_CHANGED:
             self.sockets.rights_changed(entry.subject)
+        elif entry.kind == PRESENCE_CHANGED:
+            actor = presence_actor(UserId(entry.subject))
+            self.actors.tell_if_awake(actor, Reconsider(reload=True))
 
     def _on_link_lost(self, host: HostId) -> None:
         self.actors.on_link_lost(host)
@@ -270,3 +296,8 @@ class Chat:
             "streamhub_link_envelopes", "Envelopes in these batches.", lambda: sent.envelopes
         )
         metrics.count("streamhub_link_bytes", "Bytes of these batches.", lambda: sent.bytes)
+
+
+def features(settings: Settings) -> tuple[str, ...]:
+    """What clients may use here, as `hello` and `GET /v1/server` say."""
+    return ("chat", "presence") if settings.chat.presence else ("chat",)

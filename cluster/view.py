@@ -13,14 +13,14 @@ from hashlib import blake2b
 from typing import Final
 
 from streamhub.domain.ids import HostId
-from streamhub.domain.messages import ActorId
+from streamhub.domain.messages import ActorId, placed_as
 
 SLOTS: Final = 4096
 """A constant of the cluster: hosts that disagree on it disagree on every owner."""
 
 
 def slot_of(actor: ActorId) -> int:
-    return zlib.crc32(f"{actor.kind}:{actor.key}".encode()) % SLOTS
+    return zlib.crc32(placed_as(actor).encode()) % SLOTS
 
 
 def _weights(host: HostId) -> "array[int]":

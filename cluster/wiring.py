@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from streamhub.cluster.accounts import Accounts, ShortLived, ways_in
-from streamhub.cluster.chat import FEATURES, Chat
+from streamhub.cluster.chat import Chat, features
 from streamhub.cluster.clock import SystemClock
 from streamhub.cluster.keys import with_others
 from streamhub.cluster.limits import fair_use_of
@@ -67,7 +67,7 @@ class Wired:
                 edge=settings.edge,
                 metrics=self.metrics,
                 routes=self._chat.routes,
-                features=FEATURES,
+                features=features(settings),
                 ways_in=ways_in(settings),
                 fair_use=fair_use,
             )

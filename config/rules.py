@@ -17,7 +17,10 @@ from streamhub.config.secret import Secret, without_password
 
 T_co = TypeVar("T_co", covariant=True)
 
-_YES_OR_NO: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_YES_OR_NO: Final = {
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "off"), False),
+}
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 MIN_SECRET_BYTES: Final = 32  # of an HS256 key: RFC 7518, section 3.2
 

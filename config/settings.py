@@ -160,12 +160,15 @@ class EdgeSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatSettings:
-    """What people may do with messages."""
+    """What people may do with messages, and see of each other."""
 
     edit_within_s: int = setting(
         0,
         rules.whole(0, 10 * 365 * 86_400),
         "Seconds for which authors may edit a message; 0: for ever. What it said is kept.",
+    )
+    presence: bool = setting(
+        True, rules.FLAG, "Whether people see who of those they share a channel with is there."
     )
 
 

@@ -83,6 +83,8 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "pin.add": _WRITE,
         "pin.list": _READ,
         "pin.remove": _WRITE,
+        "presence.get": _READ,
+        "presence.set": _WRITE,
         "reaction.add": _WRITE,
         "reaction.remove": _WRITE,
         "message.report": _READ,  # a suspended account may still be insulted

@@ -1,14 +1,21 @@
 """What hosts send each other over their link, in the order it was sent.
 
 A *topic* is the text of an actor's id: a channel publishes its changes on it, an inbox what its
-user's sessions must hear. Asks carry the time left in ms, not a point in time, since the clocks of
-two hosts differ.
+user's sessions must hear, a presence whether its user is there. Asks carry the time left in ms, not
+a point in time, since the clocks of two hosts differ.
 """
 
 import msgspec
 
 from streamhub.domain.channels import Change
-from streamhub.domain.messages import ActorId, Answer, Message, Passing
+from streamhub.domain.messages import (
+    ActorId,
+    Answer,
+    AwayChanged,
+    Message,
+    Passing,
+    PresenceUpdated,
+)
 
 Topic = str
 
@@ -50,7 +57,7 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=5):
     """Something ephemeral on a topic."""
 
     topic: Topic
-    event: Passing
+    event: Passing | AwayChanged
 
 
 class Interest(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=6):
@@ -69,13 +76,15 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Where a topic stands at its owner.
 
     `term` 0 and `rev` -1: it sleeps there, ask the store. `changes` are those after the rev that
-    was asked for, None when they are not at hand: pull them from the store.
+    was asked for, None when they are not at hand: pull them from the store. A presence has no
+    revs: `presence` is all there is to know.
     """
 
     topic: Topic
     term: int = 0
     rev: int = -1
     changes: tuple[Change, ...] | None = None
+    presence: PresenceUpdated | None = None
 
 
 class Listening(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=8):
@@ -98,6 +107,23 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=10)
     topics: tuple[tuple[Topic, int], ...]
 
 
+class Away(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=11):
+    """Of these inboxes, which the sender listens to, its sessions are all away, or no longer."""
+
+    topics: tuple[Topic, ...]
+    away: bool
+
+
 Envelope = (
-    Ask | Answered | Tell | Changed | Passed | Interest | NoInterest | Listening | NotOwner | Digest
+    Ask
+    | Answered
+    | Tell
+    | Changed
+    | Passed
+    | Interest
+    | NoInterest
+    | Listening
+    | NotOwner
+    | Digest
+    | Away
 )

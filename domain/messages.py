@@ -22,6 +22,7 @@ from streamhub.domain.channels import (
 from streamhub.domain.channels import Message as StoredMessage
 from streamhub.domain.errors import Refused, StreamHubError, TryAgain
 from streamhub.domain.ids import ChannelId, FileId, MessageId, UserId
+from streamhub.domain.presence import State, Status
 
 
 class ActorId(NamedTuple):
@@ -42,6 +43,16 @@ def channel_actor(channel: ChannelId) -> ActorId:
 def inbox_actor(user: UserId) -> ActorId:
     """Who keeps this user's read markers and hints."""
     return ActorId("inbox", user)
+
+
+def presence_actor(user: UserId) -> ActorId:
+    """Who tells whether this user is there."""
+    return ActorId("presence", user)
+
+
+def placed_as(actor: ActorId) -> str:
+    """What decides who owns `actor`: presence is known where the inbox is."""
+    return f"inbox:{actor.key}" if actor.kind == "presence" else f"{actor.kind}:{actor.key}"
 
 
 # -- asked of a channel -------------------------------------------------------------------------
@@ -175,6 +186,34 @@ class TakeHint(msgspec.Struct, frozen=True, kw_only=True, tag="hint"):
     hint: Hint
 
 
+class SetAway(msgspec.Struct, frozen=True, kw_only=True, tag="set_away"):
+    """All sessions of the user are away, or no longer. The answer is `Done`, once they are told."""
+
+    away: bool
+
+
+# -- asked of a presence ------------------------------------------------------------------------
+
+
+class SetPresence(msgspec.Struct, frozen=True, kw_only=True, tag="set_presence"):
+    """Keep what the user says; None changes nothing. The answer is `Done`."""
+
+    dnd: bool | None = None
+    status: Status | None = None
+
+
+class GetPresence(msgspec.Struct, frozen=True, kw_only=True, tag="get_presence"):
+    """The answer is `PresenceUpdated`, as it is shown to `by`."""
+
+    by: UserId
+
+
+class Reconsider(msgspec.Struct, frozen=True, kw_only=True, tag="reconsider"):
+    """The user's sessions are others or, with `reload`, what is kept. Told, never answered."""
+
+    reload: bool = False
+
+
 OfChannel = (
     Post
     | Revise
@@ -187,7 +226,9 @@ OfChannel = (
     | Seen
     | Typing
 )
-Message = OfChannel | MarkRead | MarkUnread | TakeHint
+OfInbox = MarkRead | MarkUnread | TakeHint | SetAway
+OfPresence = SetPresence | GetPresence | Reconsider
+Message = OfChannel | OfInbox | OfPresence
 
 
 # -- answers ------------------------------------------------------------------------------------
@@ -256,7 +297,17 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
         return kind(self.code, self.detail, field=self.field, retry_after_ms=self.retry_after_ms)
 
 
-Answer = Receipt | Revised | MembersChanged | ChannelChanged | Marked | Done | Problem
+class PresenceUpdated(msgspec.Struct, frozen=True, kw_only=True, tag="presence.updated"):
+    """Whether a user is there; an answer, and from a presence to those who look at it."""
+
+    user: UserId
+    state: State
+    status: Status | None = None
+
+
+Answer = (
+    Receipt | Revised | MembersChanged | ChannelChanged | Marked | Done | PresenceUpdated | Problem
+)
 
 MOVED: Final = Problem(code="moved", detail="ask its new owner", retry_after_ms=50, again=True)
 AWAY: Final = Problem(
@@ -304,4 +355,12 @@ class SeenUpdated(msgspec.Struct, frozen=True, kw_only=True, tag="seen.updated")
     seq: int
 
 
-Passing = ChannelAdded | ChannelRemoved | ReadUpdated | TypingStarted | SeenUpdated
+class AwayChanged(msgspec.Struct, frozen=True, kw_only=True, tag="away.changed"):
+    """From an inbox to its user's sessions, not to the client: they are away now, or no longer."""
+
+    away: bool
+
+
+Passing = (
+    ChannelAdded | ChannelRemoved | ReadUpdated | TypingStarted | SeenUpdated | PresenceUpdated
+)

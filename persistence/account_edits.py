@@ -24,6 +24,7 @@ from streamhub.domain.audit import AuditEvent
 from streamhub.domain.channels import Page
 from streamhub.domain.families import REVOKED
 from streamhub.domain.ids import UserId
+from streamhub.domain.presence import PRESENCE_CHANGED
 from streamhub.persistence.accounts import account_of
 from streamhub.persistence.audit import record
 from streamhub.persistence.paging import account_cursor, after_account
@@ -56,6 +57,7 @@ _FORGET: Final = (
     "DELETE FROM second_factors WHERE user_id = $1",
     "DELETE FROM identities WHERE user_id = $1",
     "DELETE FROM saved_messages WHERE user_id = $1",
+    "DELETE FROM presences WHERE user_id = $1",
     "DELETE FROM thread_followers WHERE user_id = $1",
     "DELETE FROM invitations WHERE created_by = $1",
     "UPDATE token_families SET address = '', client = '', last_address = NULL WHERE user_id = $1",
@@ -160,6 +162,8 @@ async def _edited(
     if (before.role, before.status) != (after.role, after.status):
         await connection.execute(_TELL, RIGHTS_CHANGED, after.id)
         await connection.execute(_TELL_BOTS, RIGHTS_CHANGED, after.id)
+    if before.show_presence != after.show_presence:
+        await connection.execute(_TELL, PRESENCE_CHANGED, after.id)
     return after
 
 

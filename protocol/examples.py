@@ -84,6 +84,13 @@ from streamhub.protocol.managing import (
     MemberUnban,
     MemberUpdate,
 )
+from streamhub.protocol.presence import (
+    PresenceGet,
+    PresenceObject,
+    PresenceSet,
+    StatusObject,
+    StatusSet,
+)
 from streamhub.protocol.reports import MessageReport
 from streamhub.protocol.revising import (
     MessageDelete,
@@ -444,6 +451,21 @@ COMMAND_EXAMPLES: Final[Mapping[str, tuple[Command, Reply]]] = MappingProxyType(
             ),
             (Command(name="typing.start", i=14, body=TypingStart(channel=_CHANNEL)), Done()),
             (
+                Command(
+                    name="presence.set",
+                    i=35,
+                    body=PresenceSet(
+                        state="dnd",
+                        status=StatusSet(text="in a meeting", emoji="\N{CALENDAR}", expires_at=_AT),
+                    ),
+                ),
+                Done(),
+            ),
+            (
+                Command(name="presence.get", i=36, body=PresenceGet(user=_BOB)),
+                PresenceObject(user=_BOB, state="away"),
+            ),
+            (
                 Command(name="focus", i=15, body=Focus(channels=(_CHANNEL,), users=(_BOB,))),
                 Done(),
             ),
@@ -495,6 +517,14 @@ EVENT_EXAMPLES: Final[Mapping[str, Event]] = MappingProxyType(
             Event(name="read.updated", body=_READ),
             Event(name="typing.started", body=Typing(channel=_CHANNEL, user=_BOB)),
             Event(name="seen.updated", body=SeenEvent(channel=_CHANNEL, user=_BOB, seq=40_111)),
+            Event(
+                name="presence.updated",
+                body=PresenceObject(
+                    user=_BOB,
+                    state="dnd",
+                    status=StatusObject(text="in a meeting", emoji="\N{CALENDAR}", expires_at=_AT),
+                ),
+            ),
             Event(name="auth.expiring", body=AuthExpiring(in_ms=60_000)),
             Event(name="server.notice", body=ServerNotice(text="Maintenance at noon")),
         )

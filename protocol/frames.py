@@ -23,6 +23,7 @@ from streamhub.protocol.managing import (
     MemberUnban,
     MemberUpdate,
 )
+from streamhub.protocol.presence import PresenceGet, PresenceObject, PresenceSet
 from streamhub.protocol.problems import PROBLEMS
 from streamhub.protocol.reports import MessageReport
 from streamhub.protocol.revising import (
@@ -779,6 +780,12 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
         "typing.start": CommandSpec(
             TypingStart, Done, "You are typing; at most one per 3 s and channel."
         ),
+        "presence.set": CommandSpec(
+            PresenceSet, Done, "Say whether you are there, and anything else about yourself."
+        ),
+        "presence.get": CommandSpec(
+            PresenceGet, PresenceObject, "Whether somebody you share a channel with is there."
+        ),
         "focus": CommandSpec(Focus, Done, "Say what is on screen."),
     }
 )
@@ -810,6 +817,11 @@ EVENTS: Final[Mapping[str, EventSpec]] = MappingProxyType(
         "typing.started": EventSpec(Typing, "ephemeral", "Somebody types."),
         "seen.updated": EventSpec(
             SeenEvent, "ephemeral", "Another member of a small channel in focus has read on."
+        ),
+        "presence.updated": EventSpec(
+            PresenceObject,
+            "ephemeral",
+            "Whether a user you look at is there: at once, and then changes, at most one a second.",
         ),
         "auth.expiring": EventSpec(AuthExpiring, "ephemeral", "Renew your token."),
         "server.notice": EventSpec(ServerNotice, "ephemeral", "The operator says something."),

@@ -135,8 +135,10 @@ def _objects() -> Iterator[str]:
     roots = [spec.reply for spec in COMMANDS.values()]
     bodies = [spec.body for spec in EVENTS.values()]
     controls = [*SERVER_CONTROLS.values(), *CLIENT_CONTROLS.values()]
-    shown = {*controls} - {SERVER_CONTROLS["error"]}
-    for kind in described_structs([*roots, *bodies, *controls]):
+    given = [spec.body for spec in COMMANDS.values()]
+    shown: set[type[Struct]] = {*controls, *given}
+    shown.discard(SERVER_CONTROLS["error"])
+    for kind in described_structs([*roots, *bodies, *controls, *given]):
         if kind not in shown:
             yield f"### {kind.__name__}\n"
             yield from _body(kind)

@@ -94,6 +94,8 @@ CHAT: Final = (
     _chat("GET", "/v1/threads", "thread.list"),
     _chat("GET", f"{_CHANNEL}/pins", "pin.list"),
     _chat("POST", f"{_CHANNEL}/typing", "typing.start"),
+    _chat("PUT", f"{_ME}/presence", "presence.set"),
+    _chat("GET", "/v1/users/{user}/presence", "presence.get"),
 )
 WAYS_IN: Final = (
     Request("POST", "/v1/auth/register", "", accounts.Register, _SIGNED_IN, 201),

@@ -27,6 +27,7 @@ from streamhub.protocol.connection import (
     Deliver,
     Send,
 )
+from streamhub.protocol.presence import PresenceSet
 from streamhub.protocol.scalars import MAX_INT
 from streamhub.protocol.states import State
 from streamhub.transport import wire
@@ -206,7 +207,10 @@ class ClientSocket(ClientWriter):
         if self._session is None or self.principal is None:
             raise RuntimeError("the machine delivers commands only after ready")
         if isinstance(command.body, frames.Focus):
-            self._session.focus([ChannelId(name) for name in command.body.channels])
+            self._session.focus(
+                [ChannelId(name) for name in command.body.channels],
+                [UserId(name) for name in command.body.users],
+            )
             self._reply(command.i, frames.Done())
             return
         try:
@@ -214,6 +218,8 @@ class ClientSocket(ClientWriter):
         except Refused as error:
             self._refuse(command.i, error)
             return
+        if isinstance(command.body, PresenceSet) and command.body.state is not None:
+            self._session.set_away(command.body.state == "away")
         turn = self._turn(command.body)
         if isinstance(outcome, Request):
             self._ask(command.i, turn, outcome)

@@ -38,6 +38,7 @@ from streamhub.domain.messages import (
     inbox_actor,
 )
 from streamhub.domain.people import People
+from streamhub.domain.presence import PresenceStore
 from streamhub.domain.replies import ReplyStore
 from streamhub.domain.reports import ReportStore
 from streamhub.domain.sync import fitting, reset_to, trimmed
@@ -47,6 +48,7 @@ from streamhub.transport import wire
 from streamhub.transport.asking import Asking
 from streamhub.transport.commands_directs import Directs
 from streamhub.transport.commands_managing import ManagingCommands, members
+from streamhub.transport.commands_presence import PresenceCommands
 from streamhub.transport.commands_reporting import ReportingCommands
 from streamhub.transport.commands_revising import RevisingCommands
 from streamhub.transport.commands_saving import SavingCommands
@@ -83,7 +85,9 @@ class Commands:
         now_ms: Callable[[], int],
         random_bytes: Callable[[int], bytes],
         edit_within_ms: int | None = None,
+        presence: PresenceStore | None = None,
     ) -> None:
+        """`presence` None: nobody sees who is there."""
         self._asking = asking
         self._store = store
         self._people = people
@@ -97,6 +101,7 @@ class Commands:
             **SavingCommands(store, now_ms).handlers,
             **ManagingCommands(store, people).handlers,
             **ReportingCommands(store, reports, now_ms, random_bytes).handlers,
+            **PresenceCommands(presence, now_ms).handlers,
         }
         self._directs = Directs(
             asking=asking,

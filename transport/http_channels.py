@@ -1,4 +1,4 @@
-"""REST: every command on channels, members and messages, with the bodies of the wire.
+"""REST: every command on channels, members, messages and users, with the bodies of the wire.
 
 POST   /v1/channels                       channel.create  -> 201
 GET    /v1/channels                       channel.list
@@ -38,6 +38,7 @@ PUT    /v1/channels/{channel}/messages/{message}/thread       thread.follow
 GET    /v1/threads                        thread.list
 GET    /v1/channels/{channel}/pins        pin.list
 POST   /v1/channels/{channel}/typing      typing.start
+GET    /v1/users/{user}/presence          presence.get
 """
 
 import re
@@ -47,7 +48,15 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from streamhub.domain.errors import Refused
-from streamhub.protocol import frames, managing, reports, revising, saving, threads
+from streamhub.protocol import (
+    frames,
+    managing,
+    presence,
+    reports,
+    revising,
+    saving,
+    threads,
+)
 from streamhub.protocol.scalars import KEY_PATTERN
 from streamhub.transport.bodies import as_command, json_response, read_command
 from streamhub.transport.commands import NAMES, Commands
@@ -95,6 +104,7 @@ _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_GET, "/v1/threads", threads.ThreadList, 200),
     (hdrs.METH_GET, "/v1/channels/{channel}/pins", revising.PinList, 200),
     (hdrs.METH_POST, "/v1/channels/{channel}/typing", frames.TypingStart, 200),
+    (hdrs.METH_GET, "/v1/users/{user}/presence", presence.PresenceGet, 200),
 )
 
 
@@ -105,7 +115,7 @@ def routes(commands: Commands) -> list[web.RouteDef]:
         async def handle(request: web.Request) -> web.Response:
             principal = await authorize(request, NAMES[kind])
             body = await read_command(request, kind)
-            reply = await commands.perform(principal.standing, body, _key_of(request))
+            reply = await commands.perform(principal.standing, body, idempotency_key(request))
             return json_response(reply, status=status)
 
         return handle
@@ -114,7 +124,7 @@ def routes(commands: Commands) -> list[web.RouteDef]:
         principal = await authorize(request, NAMES[frames.MemberRemove])
         named = {"channel": request.match_info["channel"], "users": (request.match_info["user"],)}
         body = as_command(named, frames.MemberRemove)
-        reply = await commands.perform(principal.standing, body, _key_of(request))
+        reply = await commands.perform(principal.standing, body, idempotency_key(request))
         return json_response(reply)
 
     return [
@@ -123,7 +133,8 @@ def routes(commands: Commands) -> list[web.RouteDef]:
     ]
 
 
-def _key_of(request: web.Request) -> str | None:
+def idempotency_key(request: web.Request) -> str | None:
+    """What the client gave. Raises Refused("bad_request")."""
     given = request.headers.getall(IDEMPOTENCY_KEY, ())
     if len(given) > 1:
         raise Refused("bad_request", "came more than once", field=IDEMPOTENCY_KEY)

@@ -13,13 +13,14 @@ store until it has caught up.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, Literal, Protocol
 
 import structlog
 
-from streamhub.domain.channels import Change, MembersLeft
+from streamhub.domain.channels import Change, MembersJoined, MembersLeft
 from streamhub.domain.envelopes import (
+    Away,
     Changed,
     Digest,
     Envelope,
@@ -33,7 +34,14 @@ from streamhub.domain.envelopes import (
 )
 from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import ChannelId, HostId, UserId
-from streamhub.domain.messages import ActorId, channel_actor, inbox_actor
+from streamhub.domain.messages import (
+    ActorId,
+    AwayChanged,
+    PresenceUpdated,
+    channel_actor,
+    inbox_actor,
+    presence_actor,
+)
 from streamhub.transport.broadcast import Broadcast
 
 log = structlog.get_logger()
@@ -64,6 +72,7 @@ class Session(Protocol):
     """A connected client, as the relay sees it. Nothing here may wait."""
 
     user: UserId
+    away: bool
 
     def take(self, channel: ChannelId, broadcast: Broadcast) -> None:
         """A durable change that follows what the session has."""
@@ -81,6 +90,14 @@ class Session(Protocol):
         """Its user is no longer a member; nothing more will come."""
         ...
 
+    def set_away(self, away: bool) -> None:
+        """The user says so, for all of its sessions."""
+        ...
+
+    def company_changed(self, users: Collection[UserId]) -> None:
+        """These came into a channel of the session's, or left it."""
+        ...
+
     def pass_on(self, broadcast: Broadcast) -> None:
         """Something ephemeral."""
         ...
@@ -93,12 +110,14 @@ class Session(Protocol):
 class _Topic:
     __slots__ = (
         "actor",
+        "away",
         "behind",
         "checks",
         "idle",
         "key",
         "live",
         "owner",
+        "presence",
         "quiet",
         "rev",
         "state",
@@ -117,6 +136,8 @@ class _Topic:
         self.quiet = False
         self.idle = 0
         self.checks = 0
+        self.away = False
+        self.presence: Broadcast | None = None
 
     @property
     def channel(self) -> ChannelId:
@@ -211,10 +232,37 @@ class Relay:
         topic = self._topics.get(str(actor)) or self._new(actor)
         topic.idle = 0
         topic.live.add(session)
+        self._note_away(topic)
         return topic.state == "held"
 
     def leave_inbox(self, session: Session) -> None:
         if topic := self._topics.get(str(inbox_actor(session.user))):
+            topic.live.discard(session)
+            self._note_away(topic)
+
+    def away_changed(self, session: Session) -> None:
+        """The session is away now, or no longer: the inbox is told if that makes a difference."""
+        if topic := self._topics.get(str(inbox_actor(session.user))):
+            self._note_away(topic)
+
+    def _note_away(self, topic: _Topic) -> None:
+        away = all(session.away for session in topic.live)
+        if not topic.live or away == topic.away:
+            return
+        topic.away = away
+        if topic.state == "held" and topic.owner is not None:
+            self._switch.send(topic.owner, Away(topics=(topic.key,), away=away))
+
+    def look_at(self, session: Session, user: UserId) -> Broadcast | None:
+        """Hear whether a user is there, from now on: what was told last, if that is current."""
+        actor = presence_actor(user)
+        topic = self._topics.get(str(actor)) or self._new(actor)
+        topic.idle = 0
+        topic.live.add(session)
+        return topic.presence if topic.state == "held" else None
+
+    def look_away(self, session: Session, user: UserId) -> None:
+        if topic := self._topics.get(str(presence_actor(user))):
             topic.live.discard(session)
 
     def _settle(self, topic: _Topic, session: Session, position: int) -> bool:
@@ -251,6 +299,8 @@ class Relay:
                 by_owner.setdefault(topic.owner, []).append((topic.key, topic.rev))
         for owner, topics in by_owner.items():
             self._switch.send(owner, Interest(topics=tuple(topics)))
+            if away := tuple(key for key, _ in topics if self._topics[key].away):
+                self._switch.send(owner, Away(topics=away, away=True))
 
     def on_listening(self, sender: HostId, listening: Listening) -> None:
         looking: list[_Topic] = []
@@ -261,6 +311,8 @@ class Relay:
             if standing.rev >= 0:
                 if standing.term >= topic.term:
                     self._stands(topic, standing)
+            elif topic.actor.kind == "presence":
+                self._presence_stands(topic, standing.presence)
             elif not topic.is_channel:
                 self._inbox_stands(topic)
             elif self._must_look(topic):
@@ -272,9 +324,23 @@ class Relay:
 
     def _inbox_stands(self, topic: _Topic) -> None:
         """Said of one that was held, too: its owner had forgotten us, as only a digest shows."""
+        if topic.state == "held" and topic.away and topic.owner is not None:
+            self._switch.send(topic.owner, Away(topics=(topic.key,), away=True))
         topic.state = "held"
         for session in tuple(topic.live):
             session.inbox_stands()
+
+    def _presence_stands(self, topic: _Topic, presence: PresenceUpdated | None) -> None:
+        """What was told before may be out of date; without `presence` its owner will tell."""
+        topic.state = "held"
+        topic.presence = None
+        if presence is not None:
+            self._show(topic, Broadcast.of_passing(presence))
+
+    def _show(self, topic: _Topic, broadcast: Broadcast) -> None:
+        topic.presence = broadcast
+        for session in tuple(topic.live):
+            session.pass_on(broadcast)
 
     def on_not_owner(self, sender: HostId, message: NotOwner) -> None:
         """Asked again by the next tick, of whoever owns it then."""
@@ -360,6 +426,10 @@ class Relay:
         broadcast = Broadcast.of_change(change)
         for session in tuple(topic.live):
             session.take(channel, broadcast)
+        if isinstance(change, MembersJoined | MembersLeft):
+            company = frozenset(member.user for member in change.members)
+            for session in (*topic.live, *topic.behind):
+                session.company_changed(company)
         if isinstance(change, MembersLeft):
             gone = {member.user for member in change.members}
             for session in [s for s in topic.live if s.user in gone]:
@@ -370,9 +440,16 @@ class Relay:
 
     def on_passed(self, sender: HostId, passed: Passed) -> None:
         topic = self._topics.get(passed.topic)
-        if topic is None or not (topic.live or topic.behind):
+        if topic is None or not (topic.live or topic.behind or topic.actor.kind == "presence"):
+            return
+        if isinstance(passed.event, AwayChanged):
+            for session in tuple(topic.live):
+                session.set_away(passed.event.away)
             return
         broadcast = Broadcast.of_passing(passed.event)
+        if topic.actor.kind == "presence":
+            self._show(topic, broadcast)
+            return
         for session in (*topic.live, *topic.behind):
             session.pass_on(broadcast)
 

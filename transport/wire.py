@@ -3,6 +3,7 @@
 from streamhub.domain import channels, messages
 from streamhub.domain.channels import Overview, ReadMarker
 from streamhub.protocol import frames
+from streamhub.protocol.presence import PresenceObject, StatusObject
 
 
 def message_object(message: channels.Message) -> frames.MessageObject:
@@ -186,6 +187,14 @@ def passing_event(event: messages.Passing) -> frames.Event:
         case messages.TypingStarted():
             typing = frames.Typing(channel=event.channel, user=event.user)
             return frames.Event(name="typing.started", body=typing)
+        case messages.PresenceUpdated():
+            return frames.Event(name="presence.updated", body=presence(event))
+
+
+def presence(told: messages.PresenceUpdated) -> PresenceObject:
+    said = told.status
+    status = said and StatusObject(text=said.text, emoji=said.emoji, expires_at=said.expires_at)
+    return PresenceObject(user=told.user, state=told.state, status=status or None)
 
 
 def _entities(mentions: tuple[channels.Mention, ...]) -> tuple[frames.Entity, ...]:

@@ -17,6 +17,7 @@ from streamhub.protocol.frames import ChannelObject, MemberObject, Visibility
 from streamhub.protocol.scalars import MAX_PAGE
 
 _HISTORY: Final = 20
+_WHO: Final = 50
 
 
 async def _register(chat: Chat, words: list[str]) -> None:
@@ -94,6 +95,17 @@ async def _members(chat: Chat, words: list[str]) -> None:
         chat.screen.note(f"{await here.people.handle(member.user)}{role}")
 
 
+async def _who(chat: Chat, words: list[str]) -> None:
+    here = chat.conversation
+    page = await here.client.member_list(open_channel(here), limit=_WHO)
+    for member in page.items:
+        presence = await here.client.presence(member.user)
+        said = f", {presence.status.text or presence.status.emoji}" if presence.status else ""
+        chat.screen.note(f"{await here.people.handle(member.user)}, {presence.state}{said}")
+    if page.next_cursor is not None:
+        chat.screen.note("and more: see /members")
+
+
 async def _invite(chat: Chat, words: list[str]) -> None:
     here = chat.conversation
     channel = open_channel(here)
@@ -127,6 +139,7 @@ COMMANDS: Final[Mapping[str, ChatCommand]] = MappingProxyType(
         "open": ChatCommand(_open_channel, "/open CHANNEL", "Read and write in a channel."),
         "history": ChatCommand(_history, "/history [N]", "The newest messages again."),
         "members": ChatCommand(_members, "/members", "Who is in the open channel."),
+        "who": ChatCommand(_who, "/who", "Who of the open channel is there."),
         "invite": ChatCommand(_invite, "/invite USER..", "Bring people into the open channel."),
         **commands_messages.COMMANDS,
         **commands_managing.COMMANDS,

@@ -30,6 +30,7 @@ from streamhub.domain.families import (
 )
 from streamhub.domain.ids import UserId
 from streamhub.domain.people import Person
+from streamhub.domain.presence import PRESENCE_CHANGED
 from streamhub.persistence.memory.audit import InMemoryAuditLog
 from streamhub.persistence.paging import account_cursor, after_account
 
@@ -109,6 +110,8 @@ class InMemoryAccountStore:
             await self._announce(RIGHTS_CHANGED, user)
             for bot in [one for one in self._accounts.values() if one.owner == user]:
                 await self._announce(RIGHTS_CHANGED, bot.id)
+        if before.show_presence != after.show_presence:
+            await self._announce(PRESENCE_CHANGED, user)
         for event in events:
             await self._audit.record(event)
         return after

@@ -24,6 +24,7 @@ from streamhub.domain.families import REVOKED, Family, FamilyId, FamilyStore, Re
 from streamhub.domain.identities import IdentityStore, Linked
 from streamhub.domain.ids import RANDOM_BYTES, TOKEN, USER, UserId, make_id
 from streamhub.domain.personal_tokens import PersonalToken, PersonalTokenStore
+from streamhub.domain.presence import PRESENCE_CHANGED
 from streamhub.domain.second_factors import SecondFactor, SecondFactorStore
 from streamhub.persistence.account_edits import PostgresAccountEdits
 from streamhub.persistence.accounts import PostgresAccountStore
@@ -170,6 +171,13 @@ async def test_a_changed_role_or_status_is_told_to_all_hosts(
     assert (await stores.told()).count((RIGHTS_CHANGED, ann.id)) == 1
     await stores.edits.edit(ann.id, edit, [])
     assert (await stores.told()).count((RIGHTS_CHANGED, ann.id)) == 1
+
+
+async def test_that_somebody_hides_is_told_to_all_hosts(stores: Stores) -> None:
+    ann = await created(stores)
+    for shown, times in ((False, 1), (False, 1), (True, 2)):
+        await stores.edits.edit(ann.id, AccountEdit(show_presence=shown), [])
+        assert (await stores.told()).count((PRESENCE_CHANGED, ann.id)) == times
 
 
 async def test_a_password_is_replaced_or_taken_away(stores: Stores) -> None:

@@ -121,6 +121,9 @@ async def test_two_terminals_talk(url: str, password_file: str) -> None:
         await bob.type("hello alice")
         await alice.shows(f"<{bob_handle}> hello alice")
 
+        await alice.type("/who")
+        await alice.shows(f"* {handle}, online")
+        await alice.shows(f"* {bob_handle}, online")
         await alice.type("/members", "/history 2")
         await alice.shows(f"* {handle}, owner")
         await alice.shows(f"* {bob_handle}")

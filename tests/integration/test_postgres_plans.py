@@ -30,6 +30,7 @@ from streamhub.persistence.embedded.stack import EmbeddedUrls
 from streamhub.persistence.managing import manage
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool, open_pool
+from streamhub.persistence.presence import PostgresPresenceStore
 from streamhub.persistence.retention import PostgresRetentionStore
 from streamhub.persistence.writer import LANE_SESSION
 
@@ -39,9 +40,6 @@ FILL = """
     SELECT 'ch_' || n, 'channel', CASE WHEN n % 10 = 0 THEN 'public' ELSE 'private' END, 'us_1',
            0, 1, 1, 60, 50, 50, n::text, ''
     FROM generate_series(1, 20000) AS n;
-
-    INSERT INTO users (id, handle, name, created_at)
-    SELECT 'us_' || n, 'u' || n, '', 0 FROM generate_series(1, 4000) AS n;
 
     INSERT INTO members (channel_id, user_id, role, joined_at, rev, floor_seq, read_seq, read_nth)
     SELECT 'ch_' || n, 'us_' || n % 500 * 7 + u, 'member', 0, u + 1, 0, 0, 0
@@ -69,6 +67,12 @@ FILL = """
 
     INSERT INTO outbox (user_id, kind, channel_id, rev)
     SELECT 'us_1', 'mentioned', 'ch_1', n FROM generate_series(1, 2000) AS n;
+
+    INSERT INTO users (id, handle, name, created_at)
+    SELECT 'us_' || n, 'handle' || n, 'name', 0 FROM generate_series(1, 4000) AS n;
+
+    INSERT INTO presences (user_id, dnd)
+    SELECT 'us_' || n, n % 2 = 0 FROM generate_series(1, 4000) AS n;
     ANALYZE;
 """
 USER, OTHER, CHANNEL = UserId("us_8"), UserId("us_9"), ChannelId("ch_1")
@@ -163,6 +167,14 @@ async def test_no_read_scans_a_table(pool: ExplainingPool) -> None:
         assert found, f"{name} found nothing, so its plan says little"
         for plan in pool.plans:
             assert "Seq Scan" not in plan, f"{name} scans:\n{plan}"
+
+
+async def test_who_is_looked_at_is_read_by_keys(pool: ExplainingPool) -> None:
+    store = PostgresPresenceStore(pool)  # type: ignore[arg-type]
+    assert await store.sharing(USER, [OTHER, UserId("us_nobody")]) == {OTHER}
+    assert (await store.kept(USER, 0)).dnd
+    for plan in pool.plans:
+        assert "Seq Scan" not in plan, plan
 
 
 async def test_a_lane_probes_keys_and_members_by_their_index(database: str) -> None:

@@ -30,6 +30,7 @@ from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.embedded.stack import EmbeddedUrls
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool, open_pool
+from streamhub.persistence.presence import PostgresPresenceStore
 from streamhub.persistence.retention import PostgresRetentionStore
 from streamhub.persistence.writer import PostgresJournal
 
@@ -92,7 +93,8 @@ async def stage(servers: EmbeddedUrls) -> AsyncIterator[Stage]:
         pool = await open_pool(proxy.url(database), size=4, application_name="host")
         journal = PostgresJournal(pool, lanes=1)
         store, outbox = PostgresChannelStore(direct), PostgresOutbox(direct)
-        stores = ChatStores(store, journal, outbox, journal, PostgresRetentionStore(direct))
+        others = (PostgresRetentionStore(direct), PostgresPresenceStore(direct))
+        stores = ChatStores(store, journal, outbox, journal, *others)
         alice = stores.user()
         channel = await stores.channel(alice)
         yield Stage(stores, journal, proxy, direct, database, alice, channel)

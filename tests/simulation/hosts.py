@@ -25,7 +25,7 @@ from streamhub.domain import envelopes
 from streamhub.domain.envelopes import Envelope
 from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import ChannelId, HostId, SessionId, UserId
-from streamhub.domain.messages import ActorId, Answer, Message, Post
+from streamhub.domain.messages import ActorId, Answer, Message, Post, placed_as
 from streamhub.transport.asking import Asking
 
 PAUSE_BYTES: Final = 1200
@@ -57,7 +57,9 @@ class SimulatedView:
 @lru_cache(maxsize=20_000)
 def owner_among(hosts: tuple[HostId, ...], actor: ActorId) -> HostId | None:
     """Rendezvous hashing, like `cluster.view.SlotTable`, without a table for each view."""
-    return max(hosts, key=lambda host: zlib.crc32(f"{host} {actor}".encode()), default=None)
+    return max(
+        hosts, key=lambda host: zlib.crc32(f"{host} {placed_as(actor)}".encode()), default=None
+    )
 
 
 class SimulatedClock:
@@ -154,6 +156,7 @@ class SimulatedHost:
             envelopes.NotOwner: self.relay.on_not_owner,
             envelopes.Changed: self.relay.on_changed,
             envelopes.Passed: self.relay.on_passed,
+            envelopes.Away: self.actors.whereabouts.on_away,
         }
 
     def start(self) -> None:

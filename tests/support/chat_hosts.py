@@ -10,7 +10,7 @@ from aiohttp import web
 from support.polling import until_true as until
 
 from streamhub.cluster.accounts import Accounts, ShortLived
-from streamhub.cluster.chat import Chat
+from streamhub.cluster.chat import Chat, features
 from streamhub.cluster.clock import SystemClock
 from streamhub.cluster.limits import now_us, policies_of
 from streamhub.cluster.membership import Membership
@@ -74,7 +74,12 @@ class ChatHost:
         private.add_routes(self.chat.private_routes)
         self.address = f"127.0.0.1:{await self._serve(private)}"
         app = create_app(
-            Parts(edge=self._settings.edge, metrics=self.metrics, routes=self.chat.routes)
+            Parts(
+                edge=self._settings.edge,
+                metrics=self.metrics,
+                routes=self.chat.routes,
+                features=features(self._settings),
+            )
         )
         app[http_auth.PRINCIPALS] = self.chat.principals
         self.url = f"http://127.0.0.1:{await self._serve(app)}"
@@ -183,7 +188,7 @@ class User:
         await socket.send(frames.Auth(token=self.token, since=held))
         ready = await socket.next()
         assert isinstance(ready, frames.Ready), ready
-        socket.ready = ready
+        socket.hello, socket.ready = hello, ready
         return socket
 
     async def rest(
@@ -206,6 +211,7 @@ class User:
 class Socket:
     """A client's end, frame by frame. What is not waited for is kept in `seen`."""
 
+    hello: frames.Hello
     ready: frames.Ready
 
     def __init__(self, ws: aiohttp.ClientWebSocketResponse, codec: Codec) -> None:

@@ -32,6 +32,7 @@ from streamhub.domain.channels import (
     Visibility,
 )
 from streamhub.domain.ids import CHANNEL, MESSAGE, USER, ChannelId, MessageId, UserId, make_id
+from streamhub.domain.presence import PresenceStore
 from streamhub.domain.retention import RetentionStore
 from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.memory import (
@@ -40,9 +41,11 @@ from streamhub.persistence.memory import (
     InMemoryOutbox,
     Tables,
 )
+from streamhub.persistence.memory.presence import InMemoryPresenceStore
 from streamhub.persistence.memory.retention import InMemoryRetentionStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool
+from streamhub.persistence.presence import PostgresPresenceStore
 from streamhub.persistence.retention import PostgresRetentionStore
 from streamhub.persistence.writer import PostgresJournal
 
@@ -59,6 +62,7 @@ class ChatStores:
     other_journal: Journal
     """Another host's."""
     retention: RetentionStore
+    presences: PresenceStore
 
     def user(self) -> UserId:
         return UserId(_id(USER))
@@ -222,6 +226,7 @@ def in_memory() -> ChatStores:
         InMemoryOutbox(tables),
         InMemoryJournal(tables, call_soon),
         InMemoryRetentionStore(tables),
+        InMemoryPresenceStore(tables),
     )
 
 
@@ -236,6 +241,7 @@ async def in_postgres(pool: Pool) -> AsyncIterator[ChatStores]:
             PostgresOutbox(pool),
             other,
             PostgresRetentionStore(pool),
+            PostgresPresenceStore(pool),
         )
     finally:
         await journal.close()

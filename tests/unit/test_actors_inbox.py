@@ -14,13 +14,16 @@ from streamhub.domain.messages import (
     BROKEN,
     ActorId,
     Answer,
+    AwayChanged,
     ChannelAdded,
     ChannelRemoved,
+    Done,
     Marked,
     MarkRead,
     MarkUnread,
     Problem,
     ReadUpdated,
+    SetAway,
     TakeHint,
 )
 from streamhub.domain.reading import Marking
@@ -274,3 +277,13 @@ async def test_an_owner_that_a_newer_view_replaced_forgets_no_hint() -> None:
     stage.hint(hint)
     await asyncio.sleep(1.5)
     assert not stage.tables.outbox
+
+
+@simulated
+async def test_all_sessions_are_told_that_their_user_is_away() -> None:
+    stage = Stage()
+    await stage.begin()
+    answers = stage.host.ask(ALICE, SetAway(away=True))
+    await asyncio.sleep(0.1)
+    assert answers == [Done()]
+    assert stage.published() == [AwayChanged(away=True)]

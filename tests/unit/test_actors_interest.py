@@ -37,16 +37,21 @@ class Actors:
 
     def __init__(self) -> None:
         self.awake: dict[ActorId, Any] = {ActorId("channel", "ch_a"): Awake()}
+        self.woken: list[ActorId] = []
 
     def active(self, actor_id: ActorId) -> object:
         return self.awake.get(actor_id)
+
+    def wake(self, actor_id: ActorId) -> None:
+        self.woken.append(actor_id)
 
 
 class Stage:
     def __init__(self) -> None:
         self.directory = FixedDirectory()
         self.switch = RecordingSwitch()
-        self.interests = Interests(HERE, Actors(), self.directory, self.switch)
+        self.actors = Actors()
+        self.interests = Interests(HERE, self.actors, self.directory, self.switch)
 
     def listens(self, topic: str, since: int = -1) -> list[object]:
         """What THERE is told when it asks."""
@@ -159,3 +164,26 @@ def test_who_listens_hears_where_a_channel_stands_when_it_wakes(stage: Stage) ->
     [told] = stage.switch.to(THERE)
     assert isinstance(told, Listening)
     assert told.topics[0].rev == 5
+
+
+def test_only_a_presence_is_woken_and_kept_awake(stage: Stage) -> None:
+    for topic in (TOPIC, OTHER, INBOX):
+        stage.listens(topic)
+    assert stage.actors.woken == []
+    presence = ActorId("presence", "us_a")
+    stage.listens(str(presence))
+    stage.interests.on_digest(THERE, Digest(topics=((str(presence), -1),)))
+    assert stage.actors.woken == [presence, presence]
+    assert stage.switch.to(THERE) == [], "there is nothing to answer"
+    assert stage.interests.presences() == (str(presence),)
+
+
+def test_hosts_that_come_and_go_are_told_once(stage: Stage) -> None:
+    changed: list[tuple[str, str]] = []
+    stage.interests.changed = lambda topic, host: changed.append((topic, host))
+    for _ in range(2):
+        stage.listens(INBOX)
+    assert changed == [(INBOX, THERE)]
+    for _ in range(2):
+        stage.interests.on_no_interest(THERE, NoInterest(topics=(INBOX,)))
+    assert changed == [(INBOX, THERE)] * 2

@@ -12,6 +12,7 @@ from streamhub.client.events import (
     MemberLeft,
     MessageChanged,
     MessagePosted,
+    PresenceUpdated,
     ReadUpdated,
     TypingStarted,
 )
@@ -35,6 +36,7 @@ from streamhub.protocol.frames import (
     SyncPage,
     UserObject,
 )
+from streamhub.protocol.presence import PresenceObject
 
 CHANNEL = "ch_" + "0" * 26
 ALICE = "us_" + "a" * 26
@@ -252,3 +254,20 @@ def test_who_is_busy_hears_later_what_can_be_told_later() -> None:
     happened: list[ClientEvent] = list(model.answer(need, page(0, 1, message(1))))
     assert posted(happened) == [1]
     assert model.next_need() is None
+
+
+def test_presence_is_held_of_those_one_looks_at_while_there_is_a_connection() -> None:
+    model = Model(10)
+    model.ready(ready(overview()), epoch=1)
+    away = PresenceObject(user=ALICE, state="away")
+    event = Event(name="presence.updated", body=away)
+    assert model.take(event) == []
+    model.look_at((ALICE,))
+    assert model.take(event) == [PresenceUpdated(away)]
+    assert model.take(event, busy=True) == []
+    assert model.presences == {ALICE: away}
+    model.lost()
+    assert model.presences == {}
+    model.take(event)
+    model.look_at(())
+    assert model.presences == {}

@@ -13,6 +13,7 @@ from streamhub.domain.channels import Member, Mention, Message, MessageCreated, 
 from streamhub.domain.envelopes import (
     Answered,
     Ask,
+    Away,
     Changed,
     Digest,
     Envelope,
@@ -29,12 +30,14 @@ from streamhub.domain.messages import (
     ChannelAdded,
     MembersChanged,
     Post,
+    PresenceUpdated,
     Problem,
     Receipt,
     Typing,
     TypingStarted,
     channel_actor,
 )
+from streamhub.domain.presence import Status
 from streamhub.transport import link_handshake
 from streamhub.transport.link_batches import Encoder, envelopes_of
 
@@ -70,6 +73,8 @@ OVERVIEW = Overview(
     mentions=1,
 )
 MEMBER = Member(user=BOB, role="member", joined_at=1000, rev=9)
+
+PRESENCE = PresenceUpdated(user=ANN, state="dnd", status=Status(text="busy", expires_at=1000))
 
 GOLDEN: dict[str, tuple[Envelope, str]] = {
     "ask": (
@@ -142,12 +147,18 @@ GOLDEN: dict[str, tuple[Envelope, str]] = {
                 Standing(topic="channel:ch_2"),
             )
         ),
-        "92089294ac6368616e6e656c3a63685f3103089185a474797065af6d6573736167652e6372656174"
+        "92089295ac6368616e6e656c3a63685f3103089185a474797065af6d6573736167652e6372656174"
         "6564a76368616e6e656ca463685f31a372657608a76d657373616765de0009a26964a46d735f31a7"
         "6368616e6e656ca463685f31a373657105a36e746804a372657608a6617574686f72a675735f616e"
         "6ea474657874a3626f62aa637265617465645f6174cd03e8a86d656e74696f6e739183a475736572"
-        "a675735f626f62a66f666673657400a66c656e67746803a36b6579a26b3194ac6368616e6e656c3a"
-        "63685f3200ffc0",
+        "a675735f626f62a66f666673657400a66c656e67746803a36b6579a26b31c095ac6368616e6e656c"
+        "3a63685f3200ffc0c0",
+    ),
+    "listening, presence": (
+        Listening(topics=(Standing(topic="presence:us_ann", presence=PRESENCE),)),
+        "92089195af70726573656e63653a75735f616e6e00ffc084a474797065b070726573656e63652e75"
+        "706461746564a475736572a675735f616e6ea57374617465a3646e64a673746174757382a4746578"
+        "74a462757379aa657870697265735f6174cd03e8",
     ),
     "not owner": (
         NotOwner(topics=("channel:ch_1",), version=12),
@@ -156,6 +167,10 @@ GOLDEN: dict[str, tuple[Envelope, str]] = {
     "digest": (
         Digest(topics=(("channel:ch_1", 8),)),
         "920a9192ac6368616e6e656c3a63685f3108",
+    ),
+    "away": (
+        Away(topics=("inbox:us_ann",), away=True),
+        "930b91ac696e626f783a75735f616e6ec3",
     ),
 }
 
@@ -170,6 +185,19 @@ def test_an_envelope_has_these_bytes(name: str) -> None:
 def test_these_bytes_are_understood(name: str) -> None:
     envelope, golden = GOLDEN[name]
     assert envelopes_of(b"\x91" + bytes.fromhex(golden)) == [envelope]
+
+
+def test_where_a_topic_stands_is_understood_as_older_hosts_send_it() -> None:
+    older = (
+        "92089294ac6368616e6e656c3a63685f3103089185a474797065af6d6573736167652e6372656174"
+        "6564a76368616e6e656ca463685f31a372657608a76d657373616765de0009a26964a46d735f31a7"
+        "6368616e6e656ca463685f31a373657105a36e746804a372657608a6617574686f72a675735f616e"
+        "6ea474657874a3626f62aa637265617465645f6174cd03e8a86d656e74696f6e739183a475736572"
+        "a675735f626f62a66f666673657400a66c656e67746803a36b6579a26b3194ac6368616e6e656c3a"
+        "63685f3200ffc0"
+    )
+    listening, _ = GOLDEN["listening"]
+    assert envelopes_of(b"\x91" + bytes.fromhex(older)) == [listening]
 
 
 def test_a_post_with_every_field_is_understood_as_older_hosts_send_it() -> None:
@@ -205,6 +233,7 @@ def test_a_field_that_an_older_host_does_not_send_has_a_default() -> None:
         "Listening": ["topics"],
         "NotOwner": ["topics", "version"],
         "Digest": ["topics"],
+        "Away": ["topics", "away"],
     }
 
 

@@ -15,6 +15,7 @@ from streamhub.persistence.memory import (
     InMemoryOutbox,
     Tables,
 )
+from streamhub.persistence.memory.presence import InMemoryPresenceStore
 from streamhub.persistence.memory.retention import InMemoryRetentionStore
 
 UNKNOWN = NotStored(reason="unknown")
@@ -33,8 +34,8 @@ class Stage:
         self.store = InMemoryChannelStore(tables)
         self.journal = InMemoryJournal(tables, self.steps.append, faults=self._fault)
         other = InMemoryJournal(tables, asyncio.get_running_loop().call_soon)
-        retention = InMemoryRetentionStore(tables)
-        self.stores = ChatStores(self.store, other, InMemoryOutbox(tables), other, retention)
+        others = (InMemoryRetentionStore(tables), InMemoryPresenceStore(tables))
+        self.stores = ChatStores(self.store, other, InMemoryOutbox(tables), other, *others)
         self.alice = self.stores.user()
 
     def _fault(self, batch: tuple[Draft, ...]) -> Fault | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 from support.actor_bench import HERE, THERE, FixedDirectory, RecordingSwitch, simulated
+from support.listener import Listener
 
 from streamhub.domain.channels import Change, Member, MembersJoined, MembersLeft
 from streamhub.domain.envelopes import (
@@ -20,38 +21,11 @@ from streamhub.domain.envelopes import (
 from streamhub.domain.errors import TryAgain
 from streamhub.domain.ids import ChannelId, UserId
 from streamhub.domain.messages import ChannelRemoved, TypingStarted, channel_actor, inbox_actor
-from streamhub.transport.broadcast import Broadcast
 from streamhub.transport.relay import Relay
 
 ALICE, BOB = UserId("us_alice"), UserId("us_bob")
 GENERAL, QUIET = ChannelId("ch_general"), ChannelId("ch_quiet")
 TOPIC = str(channel_actor(GENERAL))
-
-
-class Listener:
-    """A session that writes down what it hears."""
-
-    def __init__(self, user: UserId) -> None:
-        self.user = user
-        self.heard: list[object] = []
-
-    def take(self, channel: ChannelId, broadcast: Broadcast) -> None:
-        self.heard.append(broadcast.rev)
-
-    def fall_behind(self, channel: ChannelId, position: int) -> None:
-        self.heard.append(("behind", position))
-
-    def stands(self, channel: ChannelId, rev: int) -> None:
-        self.heard.append(("stands", rev))
-
-    def left(self, channel: ChannelId) -> None:
-        self.heard.append("left")
-
-    def pass_on(self, broadcast: Broadcast) -> None:
-        self.heard.append(broadcast.event)
-
-    def inbox_stands(self) -> None:
-        self.heard.append("inbox stands")
 
 
 class Stage:

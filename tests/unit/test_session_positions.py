@@ -30,12 +30,16 @@ from streamhub.domain.messages import (
     ChannelAdded,
     ChannelRemoved,
     Passing,
+    PresenceUpdated,
     TypingStarted,
     channel_actor,
     inbox_actor,
+    presence_actor,
 )
+from streamhub.domain.presence import State
 from streamhub.persistence.memory import InMemoryChannelStore, Tables
 from streamhub.persistence.memory.commits import commit
+from streamhub.persistence.memory.presence import InMemoryPresenceStore
 from streamhub.transport.broadcast import Broadcast
 from streamhub.transport.relay import Relay
 
@@ -608,3 +612,94 @@ async def test_closed_it_is_told_nothing_and_leaves_nothing() -> None:
     stage.told(stage.posted())
     stage.inbox_says(ChannelRemoved(channel=GENERAL))
     assert stage.socket.heard == []
+
+
+# -- who is looked at --------------------------------------------------------------------------
+
+
+class Looking(Stage):
+    """Alice's session looks at bob, with whom she is in a channel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.session.close()
+        presences = InMemoryPresenceStore(self.tables)
+        self.session = SessionActor(
+            SessionId("se_alice"),
+            ALICE,
+            socket=self.socket,
+            relay=self.relay,
+            store=self.store,
+            pause_bytes=PAUSE_BYTES,
+            sharing=presences.sharing,
+        )
+
+    async def begin(self) -> None:
+        await self.live()
+        self.session.focus([], [BOB])
+        await settled()
+        self.says("online")
+
+    def says(self, state: State) -> None:
+        topic, event = str(presence_actor(BOB)), PresenceUpdated(user=BOB, state=state)
+        self.relay.on_passed(THERE, Passed(topic=topic, event=event))
+
+    def states(self) -> list[str]:
+        return [e.state for e in self.socket.events if isinstance(e, PresenceUpdated)]
+
+
+@simulated
+async def test_presence_comes_of_those_who_are_looked_at() -> None:
+    stage = Looking()
+    await stage.begin()
+    assert stage.states() == ["online"]
+    stage.session.focus([GENERAL])
+    stage.says("away")
+    await asyncio.sleep(2.0)
+    assert stage.states() == ["online"]
+
+
+@simulated
+async def test_presence_waits_while_the_client_lags() -> None:
+    stage = Looking()
+    await stage.begin()
+    stage.socket.stall()
+    for state in ("away", "dnd"):
+        stage.says(state)
+        await asyncio.sleep(2.0)
+    assert stage.states() == ["online"]
+    stage.socket.unsent = 0
+    await asyncio.sleep(1.5)
+    assert stage.states() == ["online", "dnd"]
+
+
+@simulated
+async def test_who_left_the_last_channel_in_common_is_not_seen_any_more() -> None:
+    stage = Looking()
+    await stage.begin()
+    stage.told(stage.left(BOB))
+    await settled()
+    stage.says("away")
+    await asyncio.sleep(2.0)
+    assert stage.states() == ["online"]
+
+
+@simulated
+async def test_who_leaves_sees_those_no_more_who_stay() -> None:
+    stage = Looking()
+    await stage.begin()
+    stage.told(stage.left(ALICE))
+    await settled()
+    stage.says("away")
+    await asyncio.sleep(2.0)
+    assert stage.states() == ["online"]
+
+
+@simulated
+async def test_where_presence_is_switched_off_nobody_is_looked_at() -> None:
+    stage = Stage()
+    await stage.live()
+    topics = len(stage.relay)
+    stage.session.focus([GENERAL], [BOB])
+    await settled()
+    assert len(stage.relay) == topics
