@@ -3,11 +3,10 @@
 import re
 from typing import Any, Final
 
-import msgspec
-
 from streamhub.protocol.frames import Incoming, Problem
 from streamhub.protocol.problems import PROBLEMS
 from streamhub.protocol.rest import REQUESTS, Request
+from streamhub.protocol.schemas import components
 
 VERSION: Final = "3.1.0"
 _REF: Final = "#/components/schemas/{name}"
@@ -108,23 +107,4 @@ def _schemas() -> dict[str, Any]:
     kinds: set[type] = {Problem}
     for request in REQUESTS:
         kinds |= {kind for kind in (request.asks, request.answers) if kind is not None}
-    ordered = sorted(kinds, key=lambda kind: kind.__name__)
-    _, components = msgspec.json.schema_components(ordered, ref_template=_REF)
-    plain: dict[str, Any] = _ecma(components)
-    return plain
-
-
-def _ecma(value: Any) -> Any:
-    """Patterns as JSON Schema has them: anchors of ECMA 262 in the place of Python's."""
-    if isinstance(value, dict):
-        return {
-            name: _ecma_pattern(item)
-            if name == "pattern" and isinstance(item, str)
-            else _ecma(item)
-            for name, item in value.items()
-        }
-    return [_ecma(item) for item in value] if isinstance(value, list) else value
-
-
-def _ecma_pattern(pattern: str) -> str:
-    return pattern.replace(r"\A", "^").replace(r"\Z", "$")
+    return components(kinds, _REF)

@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from support.frame_schemas import check_frame
 from support.polling import until_true as until
 
 from streamhub.cluster.accounts import Accounts, ShortLived
@@ -209,7 +210,8 @@ class User:
 
 
 class Socket:
-    """A client's end, frame by frame. What is not waited for is kept in `seen`."""
+    """A client's end, frame by frame: each is checked against its schema. What is not waited for is
+    kept in `seen`."""
 
     hello: frames.Hello
     ready: frames.Ready
@@ -218,9 +220,12 @@ class Socket:
         self.ws = ws
         self._codec = codec
         self._number = 0
+        self._commands: dict[int, str] = {}
         self.seen: list[frames.Event] = []
 
     async def send(self, frame: frames.ClientFrame) -> None:
+        if isinstance(frame, frames.Command):
+            self._commands[frame.i] = frame.name
         data = self._codec.encode(frame)
         if self._codec.binary:
             await self.ws.send_bytes(data)
@@ -233,6 +238,7 @@ class Socket:
             message,
             self.ws.close_code,
         )
+        check_frame(message.data, self._commands)
         frame = self._codec.decode_server(message.data)
         assert frame is not None
         return frame
