@@ -8,6 +8,7 @@ from streamhub.client.commands_managing import ManagingCommands
 from streamhub.client.commands_reporting import ReportingCommands
 from streamhub.client.commands_revising import RevisingCommands
 from streamhub.client.commands_saving import SavingCommands
+from streamhub.client.commands_searching import SearchingCommands
 from streamhub.client.commands_threads import ThreadCommands
 from streamhub.protocol.frames import (
     ChannelCreate,
@@ -62,6 +63,7 @@ HARMLESS: Final = frozenset(
         "message.report",
         "message.save",
         "message.saved",
+        "message.search",
         "message.unsave",
         "thread.list",
         "thread.read",
@@ -73,7 +75,12 @@ HARMLESS: Final = frozenset(
 
 
 class Commands(
-    ManagingCommands, ReportingCommands, RevisingCommands, SavingCommands, ThreadCommands
+    ManagingCommands,
+    ReportingCommands,
+    RevisingCommands,
+    SavingCommands,
+    SearchingCommands,
+    ThreadCommands,
 ):
     """All commands raise Refused, Unacknowledged and SessionEnded; see `call`."""
 

@@ -40,6 +40,7 @@ from streamhub.domain.messages import (
 from streamhub.domain.people import People
 from streamhub.domain.replies import ReplyStore
 from streamhub.domain.reports import ReportStore
+from streamhub.domain.search import SearchStore
 from streamhub.domain.sync import fitting, reset_to, trimmed
 from streamhub.protocol import frames, managing, revising, threads
 from streamhub.protocol.codec import body_digest
@@ -50,6 +51,7 @@ from streamhub.transport.commands_managing import ManagingCommands, members
 from streamhub.transport.commands_reporting import ReportingCommands
 from streamhub.transport.commands_revising import RevisingCommands
 from streamhub.transport.commands_saving import SavingCommands
+from streamhub.transport.commands_searching import SearchingCommands
 from streamhub.transport.commands_threads import ThreadCommands
 from streamhub.transport.pipeline import Pipelines, Turn
 from streamhub.transport.requests import Outcome, Request, found
@@ -80,6 +82,7 @@ class Commands:
         people: People,
         replies: ReplyStore,
         reports: ReportStore,
+        search: SearchStore,
         now_ms: Callable[[], int],
         random_bytes: Callable[[int], bytes],
         edit_within_ms: int | None = None,
@@ -97,6 +100,7 @@ class Commands:
             **SavingCommands(store, now_ms).handlers,
             **ManagingCommands(store, people).handlers,
             **ReportingCommands(store, reports, now_ms, random_bytes).handlers,
+            **SearchingCommands(search, people).handlers,
         }
         self._directs = Directs(
             asking=asking,

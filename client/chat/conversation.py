@@ -77,6 +77,20 @@ class Conversation:
             for message in page.items:
                 await self._show(message)
 
+    async def show_found(self, query: str, count: int) -> None:
+        """Show the newest messages that `query` finds, the oldest of them first. Raises
+        ClientError."""
+        async with self._showing:
+            page = await self.client.search(query, limit=count)
+            if not page.items:
+                self._screen.note("nothing was found")
+            for message in reversed(page.items):
+                day = time.strftime("%Y-%m-%d", time.localtime(message.created_at / 1000))
+                self._screen.note(f"{day} in {self.name(message.channel)}:")
+                await self._show(message)
+            if page.next_cursor:
+                self._screen.note("there are older ones: add before:YEAR-MONTH-DAY")
+
     def close_channel(self, channel: str) -> None:
         if self.open == channel:
             self.open = None

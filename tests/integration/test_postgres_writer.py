@@ -31,6 +31,7 @@ from streamhub.persistence.embedded.stack import EmbeddedUrls
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool, open_pool
 from streamhub.persistence.retention import PostgresRetentionStore
+from streamhub.persistence.search import PostgresSearch
 from streamhub.persistence.writer import PostgresJournal
 
 STALE = NotStored(reason="stale")
@@ -92,7 +93,8 @@ async def stage(servers: EmbeddedUrls) -> AsyncIterator[Stage]:
         pool = await open_pool(proxy.url(database), size=4, application_name="host")
         journal = PostgresJournal(pool, lanes=1)
         store, outbox = PostgresChannelStore(direct), PostgresOutbox(direct)
-        stores = ChatStores(store, journal, outbox, journal, PostgresRetentionStore(direct))
+        retention, search = PostgresRetentionStore(direct), PostgresSearch(direct)
+        stores = ChatStores(store, journal, outbox, journal, retention, search, search)
         alice = stores.user()
         channel = await stores.channel(alice)
         yield Stage(stores, journal, proxy, direct, database, alice, channel)

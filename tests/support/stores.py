@@ -33,6 +33,7 @@ from streamhub.domain.channels import (
 )
 from streamhub.domain.ids import CHANNEL, MESSAGE, USER, ChannelId, MessageId, UserId, make_id
 from streamhub.domain.retention import RetentionStore
+from streamhub.domain.search import SearchIndex, SearchStore
 from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.memory import (
     InMemoryChannelStore,
@@ -41,9 +42,11 @@ from streamhub.persistence.memory import (
     Tables,
 )
 from streamhub.persistence.memory.retention import InMemoryRetentionStore
+from streamhub.persistence.memory.search import InMemorySearch
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool
 from streamhub.persistence.retention import PostgresRetentionStore
+from streamhub.persistence.search import PostgresSearch
 from streamhub.persistence.writer import PostgresJournal
 
 NOW = 1_764_316_800_000
@@ -59,6 +62,8 @@ class ChatStores:
     other_journal: Journal
     """Another host's."""
     retention: RetentionStore
+    search: SearchStore
+    index: SearchIndex
 
     def user(self) -> UserId:
         return UserId(_id(USER))
@@ -216,12 +221,15 @@ def in_memory() -> ChatStores:
     """Two hosts on one set of tables."""
     call_soon = asyncio.get_running_loop().call_soon
     tables = Tables(lambda: int(time.time() * 1000))
+    search = InMemorySearch(tables)
     return ChatStores(
         InMemoryChannelStore(tables),
         InMemoryJournal(tables, call_soon),
         InMemoryOutbox(tables),
         InMemoryJournal(tables, call_soon),
         InMemoryRetentionStore(tables),
+        search,
+        search,
     )
 
 
@@ -229,6 +237,7 @@ def in_memory() -> ChatStores:
 async def in_postgres(pool: Pool) -> AsyncIterator[ChatStores]:
     """Two hosts on one database."""
     journal, other = PostgresJournal(pool), PostgresJournal(pool)
+    search = PostgresSearch(pool)
     try:
         yield ChatStores(
             PostgresChannelStore(pool),
@@ -236,6 +245,8 @@ async def in_postgres(pool: Pool) -> AsyncIterator[ChatStores]:
             PostgresOutbox(pool),
             other,
             PostgresRetentionStore(pool),
+            search,
+            search,
         )
     finally:
         await journal.close()

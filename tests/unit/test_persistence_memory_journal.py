@@ -16,6 +16,7 @@ from streamhub.persistence.memory import (
     Tables,
 )
 from streamhub.persistence.memory.retention import InMemoryRetentionStore
+from streamhub.persistence.memory.search import InMemorySearch
 
 UNKNOWN = NotStored(reason="unknown")
 UNAVAILABLE = NotStored(reason="unavailable")
@@ -33,8 +34,9 @@ class Stage:
         self.store = InMemoryChannelStore(tables)
         self.journal = InMemoryJournal(tables, self.steps.append, faults=self._fault)
         other = InMemoryJournal(tables, asyncio.get_running_loop().call_soon)
-        retention = InMemoryRetentionStore(tables)
-        self.stores = ChatStores(self.store, other, InMemoryOutbox(tables), other, retention)
+        retention, search = InMemoryRetentionStore(tables), InMemorySearch(tables)
+        outbox = InMemoryOutbox(tables)
+        self.stores = ChatStores(self.store, other, outbox, other, retention, search, search)
         self.alice = self.stores.user()
 
     def _fault(self, batch: tuple[Draft, ...]) -> Fault | None:
