@@ -30,6 +30,9 @@ from streamhub.domain.retention import DAY_MS
 
 Having = Literal["file", "link"]
 
+MAX_WORD: Final = 150
+"""Characters: without diacritics one may become 12 bytes, and PostgreSQL takes words of 2,046."""
+
 _TOKEN: Final = re.compile(
     r"""(?P<minus>-?)(?:(?P<filter>[a-z]+):(?!//))?(?:"(?P<quoted>[^"]*)"?|(?P<bare>\S*))""",
     re.I | re.A,
@@ -73,7 +76,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
 def parsed(query: str) -> Query:
     """What `query` asks for. Raises Refused("bad_request", field="query"): an unknown filter, a
-    value that is none, nothing to look for."""
+    value that is none, a word that is too long, nothing to look for."""
     alternatives: list[list[Term]] = [[]]
     filters: dict[str, list[str]] = {}
     at = 0
@@ -85,7 +88,7 @@ def parsed(query: str) -> Query:
             filters.setdefault(_filter(token), []).append(value)
         elif (token["minus"] + value).lower() == "or" and token["quoted"] is None:
             alternatives.append([])
-        elif any(map(str.isalnum, text := " ".join(value.translate(_PARTED).split()))):
+        elif any(map(str.isalnum, text := " ".join(_words(value)))):
             alternatives[-1].append(Term(text, negated=bool(token["minus"])))
     said = tuple(tuple(terms) for terms in alternatives if terms)
     if not said and not filters:
@@ -117,6 +120,13 @@ def _filter(token: "re.Match[str]") -> str:
     if token["minus"]:
         raise _bad(f"{name}: cannot be negated, only words can")
     return name
+
+
+def _words(value: str) -> list[str]:
+    words = value.translate(_PARTED).split()
+    if max(map(len, words), default=0) > MAX_WORD:
+        raise _bad(f"a word has at most {MAX_WORD} characters")
+    return words
 
 
 def _named(filters: dict[str, list[str]], name: str, sign: str) -> list[str]:

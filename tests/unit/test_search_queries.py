@@ -65,6 +65,7 @@ def test_a_phrase_that_is_not_closed_ends_with_the_text() -> None:
         ("before:2026-02-30", "written like"),
         ("before:20260130", "written like"),
         ("has:fun", "file or link"),
+        ('"a ' + "b" * 151 + '"', "at most 150"),
     ],
 )
 def test_what_cannot_be_looked_for_is_said(text: str, said: str) -> None:
