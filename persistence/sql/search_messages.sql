@@ -2,7 +2,8 @@
 -- that must be there, too; in the channels $4 (ids or lower-case names, null: all); posted from $5
 -- on and before $6; below ($7, $8); $9 at most, newest first.
 -- The index knows the channels as lexemes: what others say elsewhere is not even looked at. A user
--- without channels asks for null, and finds nothing.
+-- without channels asks for null, and finds nothing. What is found is sorted first, and then looked
+-- up one by one until there is a page of it: OFFSET and LIMIT keep a planner from other orders.
 WITH mine AS MATERIALIZED (
     SELECT r.channel_id
     FROM members r
@@ -18,12 +19,21 @@ SELECT m.id, m.channel_id, m.seq, m.nth, m.rev, m.author_id, m.body,
        m.created_at, m.mentions, m.thread_id, m.files, m.edited_at, m.deleted_at,
        m.reactions, m.pinned_at, m.pinned_by,
        m.in_channel, m.replies, m.last_reply_seq, m.last_reply_at
-FROM search_messages s
-JOIN members r ON r.channel_id = s.channel_id AND r.user_id = $1
-JOIN messages m ON m.channel_id = s.channel_id AND m.seq = s.seq
-WHERE s.words @@ (SELECT query FROM asked)
-  AND s.created_at >= $5 AND s.created_at < $6 AND (s.created_at, s.message_id) < ($7, $8)
-  AND r.left_at IS NULL AND s.seq > r.floor_seq
-  AND m.deleted_at IS NULL AND coalesce(m.edited_at, 0) = s.edited_at
+FROM (
+    SELECT channel_id, seq, message_id, created_at, edited_at
+    FROM search_messages
+    WHERE words @@ (SELECT query FROM asked)
+      AND created_at >= $5 AND created_at < $6 AND (created_at, message_id) < ($7, $8)
+    ORDER BY created_at DESC, message_id DESC
+    OFFSET 0
+) s
+CROSS JOIN LATERAL (
+    SELECT * FROM messages
+    WHERE channel_id = s.channel_id AND seq = s.seq
+      AND seq > (SELECT r.floor_seq FROM members r
+                 WHERE r.channel_id = s.channel_id AND r.user_id = $1 AND r.left_at IS NULL)
+      AND deleted_at IS NULL AND coalesce(edited_at, 0) = s.edited_at
+    LIMIT 1
+) m
 ORDER BY s.created_at DESC, s.message_id DESC
 LIMIT $9
