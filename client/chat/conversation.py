@@ -82,14 +82,12 @@ class Conversation:
         ClientError."""
         async with self._showing:
             page = await self.client.search(query, limit=count)
-            if not page.items:
-                self._screen.note("nothing was found")
+            more = ", and older ones: see before:YEAR-MONTH-DAY" if page.next_cursor else ""
+            self._screen.note(f"{len(page.items) or 'nothing'} found{more}")
             for message in reversed(page.items):
                 day = time.strftime("%Y-%m-%d", time.localtime(message.created_at / 1000))
                 self._screen.note(f"{day} in {self.name(message.channel)}:")
                 await self._show(message)
-            if page.next_cursor:
-                self._screen.note("there are older ones: add before:YEAR-MONTH-DAY")
 
     def close_channel(self, channel: str) -> None:
         if self.open == channel:

@@ -90,6 +90,23 @@ async def test_rest_does_the_same_page_by_page(cluster: ChatCluster) -> None:
 
 
 @pytest.mark.usefixtures("by_hand")
+async def test_a_page_of_long_messages_fits_a_frame(cluster: ChatCluster) -> None:
+    ann = await cluster.user()
+    path = f"/v1/channels/{await channel_of(ann)}/messages"
+    for number in range(20):
+        await ann.rest("POST", path, {"text": f"{number} long " + "x" * 15_900})
+    await indexed(cluster)
+    cursor, found = "", list[int]()
+    for size in (16, 4):
+        _, page = await ann.rest("GET", f"/v1/search?query=long{cursor}")
+        assert len(page["items"]) == size
+        found += [int(one["text"].split()[0]) for one in page["items"]]
+        cursor = f"&cursor={page.get('next_cursor')}"
+    assert found == [*range(19, -1, -1)]
+    assert cursor == "&cursor=None"
+
+
+@pytest.mark.usefixtures("by_hand")
 async def test_edits_deletes_and_leaving_change_what_is_found(cluster: ChatCluster) -> None:
     ann, bob = await cluster.user(), await cluster.user(cluster.hosts[1])
     path = f"/v1/channels/{await channel_of(ann)}"
