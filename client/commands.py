@@ -9,6 +9,7 @@ from streamhub.client.commands_presence import PresenceCommands
 from streamhub.client.commands_reporting import ReportingCommands
 from streamhub.client.commands_revising import RevisingCommands
 from streamhub.client.commands_saving import SavingCommands
+from streamhub.client.commands_searching import SearchingCommands
 from streamhub.client.commands_threads import ThreadCommands
 from streamhub.protocol.frames import (
     ChannelCreate,
@@ -66,6 +67,7 @@ HARMLESS: Final = frozenset(
         "message.report",
         "message.save",
         "message.saved",
+        "message.search",
         "message.unsave",
         "presence.get",
         "presence.set",
@@ -84,6 +86,7 @@ class Commands(
     ReportingCommands,
     RevisingCommands,
     SavingCommands,
+    SearchingCommands,
     ThreadCommands,
 ):
     """All commands raise Refused, Unacknowledged and SessionEnded; see `call`."""

@@ -10,6 +10,7 @@ from aiohttp import web
 from streamhub.actors.cell import Kind
 from streamhub.actors.channel import ChannelActor
 from streamhub.actors.inbox import InboxActor
+from streamhub.actors.indexing import NotedJournal, SearchIndexing
 from streamhub.actors.presence import PresenceActor
 from streamhub.actors.retention import RetentionSweep
 from streamhub.actors.ring import RingBudget
@@ -36,6 +37,7 @@ from streamhub.persistence.presence import PostgresPresenceStore
 from streamhub.persistence.replies import PostgresReplyStore
 from streamhub.persistence.reports import PostgresReportStore
 from streamhub.persistence.retention import PostgresRetentionStore
+from streamhub.persistence.search import PostgresSearch
 from streamhub.persistence.writer import PostgresJournal
 from streamhub.protocol.close_codes import CloseCode
 from streamhub.protocol.connection import Rules
@@ -87,6 +89,8 @@ class Chat:
         self._sees_presence = settings.chat.presence
         self._outbox = PostgresOutbox(pool)
         self._journal = PostgresJournal(pool, lanes=settings.cluster.lanes)
+        search = PostgresSearch(pool)
+        self.indexing = SearchIndexing(host, search, membership)
         self.links = Links(
             host,
             cluster_secret,
@@ -100,7 +104,7 @@ class Chat:
             self._kinds(),
             directory=membership,
             switch=self.links,
-            journal=self._journal,
+            journal=NotedJournal(self._journal, self.indexing.note),
             clock=clock,
         )
         self.relay = Relay(membership, self.links, self._store.heads)
@@ -115,6 +119,7 @@ class Chat:
             people=accounts.people,
             replies=PostgresReplyStore(pool),
             reports=reports,
+            search=search,
             now_ms=clock.now_ms,
             random_bytes=clock.random_bytes,
             edit_within_ms=settings.chat.edit_within_s * 1000 or None,
@@ -166,7 +171,8 @@ class Chat:
         self.sockets.start()
         self._membership.on_view(self._on_view)
         self._membership.on_entry(self._on_entry)
-        self._sweeping = [asyncio.create_task(job.run()) for job in (self._sweep, self._expiry)]
+        jobs = (self._sweep, self._expiry, self.indexing)
+        self._sweeping = [asyncio.create_task(job.run()) for job in jobs]
 
     async def stop(self) -> None:
         """Close the sockets, drop the actors, flush the journal."""
@@ -287,6 +293,21 @@ class Chat:
             "streamhub_links_failing",
             "Hosts of the view that could not be linked for 10 s.",
             lambda: len(self.links.unlinked()),
+        )
+        metrics.read(
+            "streamhub_search_waiting_channels",
+            "Channels with messages this host has yet to index.",
+            lambda: self.indexing.waiting,
+        )
+        metrics.read(
+            "streamhub_search_behind_changes",
+            "Changes of channels the search index lacked when it was last compared with all.",
+            lambda: self.indexing.behind,
+        )
+        metrics.count(
+            "streamhub_search_messages",
+            "Messages this host took into the search index.",
+            lambda: self.indexing.indexed,
         )
         sent = self.links.sent
         metrics.count(

@@ -90,6 +90,7 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "message.report": _READ,  # a suspended account may still be insulted
         "message.save": _READ,
         "message.saved": _READ,
+        "message.search": _READ,
         "message.unsave": _READ,
         "thread.follow": _READ,
         "thread.list": _READ,

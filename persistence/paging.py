@@ -84,6 +84,15 @@ def saved_cursor(items: Sequence[Saved], *, more: bool) -> str | None:
     return f"{items[-1].saved_at}.{items[-1].message.id}" if more else None
 
 
+def before_found(cursor: str | None) -> tuple[int, str]:
+    """The time and the message before which a page of found ones begins. Raises Refused."""
+    return before_pin(cursor)
+
+
+def found_cursor(items: Sequence[Message], *, more: bool) -> str | None:
+    return f"{items[-1].created_at}.{items[-1].id}" if more else None
+
+
 def before_thread(cursor: str | None) -> str:
     """The message before which a page of threads begins. Raises Refused."""
     if cursor is not None and not is_id(cursor, MESSAGE):

@@ -103,6 +103,7 @@ from streamhub.protocol.revising import (
     ReactionRemove,
 )
 from streamhub.protocol.saving import MessageSave, MessageSaved, MessageUnsave
+from streamhub.protocol.searching import MessageSearch
 from streamhub.protocol.threads import ThreadFollow, ThreadList, ThreadRead
 
 _ALICE: Final = "us_01kc3v9m5zqfyw8h2n4rj6t7ab"
@@ -428,6 +429,14 @@ COMMAND_EXAMPLES: Final[Mapping[str, tuple[Command, Reply]]] = MappingProxyType(
                     body=MessageReport(channel=_CHANNEL, message=_MESSAGE, reason="spam"),
                 ),
                 Done(),
+            ),
+            (
+                Command(
+                    name="message.search",
+                    i=43,
+                    body=MessageSearch(query="hi from:@alice after:2025-11-01"),
+                ),
+                MessagePage(items=(_POST,)),
             ),
             (
                 Command(name="thread.list", i=25, body=ThreadList()),

@@ -64,6 +64,7 @@ from streamhub.protocol.scalars import (
     Topic,
     UserId,
 )
+from streamhub.protocol.searching import MessageSearch
 from streamhub.protocol.shapes import ChannelCommand as ChannelCommand
 from streamhub.protocol.shapes import Incoming as Incoming
 from streamhub.protocol.shapes import MessageCommand
@@ -769,6 +770,11 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
         ),
         "message.saved": CommandSpec(
             MessageSaved, SavedPage, "Your own list, the last one saved first, by pages."
+        ),
+        "message.search": CommandSpec(
+            MessageSearch,
+            MessagePage,
+            "Messages you may read, found by words and filters, newest first.",
         ),
         "thread.list": CommandSpec(
             ThreadList, ThreadPage, "The threads you follow: those you began or replied to."

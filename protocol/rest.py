@@ -89,6 +89,7 @@ CHAT: Final = (
     _chat("DELETE", f"{_MESSAGE}/saved", "message.unsave"),
     _chat("GET", "/v1/saved", "message.saved"),
     _chat("POST", f"{_MESSAGE}/reports", "message.report"),
+    _chat("GET", "/v1/search", "message.search"),
     _chat("POST", f"{_MESSAGE}/thread/read", "thread.read"),
     _chat("PUT", f"{_MESSAGE}/thread", "thread.follow"),
     _chat("GET", "/v1/threads", "thread.list"),

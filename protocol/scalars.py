@@ -15,6 +15,7 @@ MAX_INT: Final = 2**53 - 1
 MAX_COMMAND_NUMBER: Final = 2**31 - 1
 MAX_TEXT: Final = 16_000
 MAX_NAME: Final = 80
+MAX_QUERY: Final = 512
 MAX_TOPIC: Final = 250
 MAX_USERS: Final = 100
 MAX_DIRECT_USERS: Final = 19
@@ -56,6 +57,7 @@ ReportId = Annotated[str, Meta(pattern=_id_pattern("rp"), description="id of a r
 FileId = Annotated[str, Meta(pattern=_id_pattern("fi"), description="id of a file")]
 
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT, pattern=TEXT_PATTERN)]
+SearchText = Annotated[str, Meta(min_length=1, max_length=MAX_QUERY, pattern=TEXT_PATTERN)]
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, pattern=TEXT_PATTERN)]
 Topic = Annotated[str, Meta(max_length=MAX_TOPIC, pattern=TEXT_PATTERN)]
 Key = Annotated[str, Meta(pattern=KEY_PATTERN, description="1 to 64 printable ASCII characters")]

@@ -41,6 +41,7 @@ from streamhub.domain.people import People
 from streamhub.domain.presence import PresenceStore
 from streamhub.domain.replies import ReplyStore
 from streamhub.domain.reports import ReportStore
+from streamhub.domain.search import SearchStore
 from streamhub.domain.sync import fitting, reset_to, trimmed
 from streamhub.protocol import frames, managing, revising, threads
 from streamhub.protocol.codec import body_digest
@@ -52,6 +53,7 @@ from streamhub.transport.commands_presence import PresenceCommands
 from streamhub.transport.commands_reporting import ReportingCommands
 from streamhub.transport.commands_revising import RevisingCommands
 from streamhub.transport.commands_saving import SavingCommands
+from streamhub.transport.commands_searching import SearchingCommands
 from streamhub.transport.commands_threads import ThreadCommands
 from streamhub.transport.pipeline import Pipelines, Turn
 from streamhub.transport.requests import Outcome, Request, found
@@ -82,6 +84,7 @@ class Commands:
         people: People,
         replies: ReplyStore,
         reports: ReportStore,
+        search: SearchStore,
         now_ms: Callable[[], int],
         random_bytes: Callable[[int], bytes],
         edit_within_ms: int | None = None,
@@ -102,6 +105,7 @@ class Commands:
             **ManagingCommands(store, people).handlers,
             **ReportingCommands(store, reports, now_ms, random_bytes).handlers,
             **PresenceCommands(presence, now_ms).handlers,
+            **SearchingCommands(search, people).handlers,
         }
         self._directs = Directs(
             asking=asking,

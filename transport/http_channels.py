@@ -33,6 +33,7 @@ PUT    /v1/channels/{channel}/messages/{message}/saved      message.save
 DELETE /v1/channels/{channel}/messages/{message}/saved      message.unsave
 GET    /v1/saved                          message.saved
 POST   /v1/channels/{channel}/messages/{message}/reports    message.report
+GET    /v1/search                         message.search
 POST   /v1/channels/{channel}/messages/{message}/thread/read  thread.read
 PUT    /v1/channels/{channel}/messages/{message}/thread       thread.follow
 GET    /v1/threads                        thread.list
@@ -55,6 +56,7 @@ from streamhub.protocol import (
     reports,
     revising,
     saving,
+    searching,
     threads,
 )
 from streamhub.protocol.scalars import KEY_PATTERN
@@ -99,6 +101,7 @@ _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_DELETE, f"{_MESSAGE}/saved", saving.MessageUnsave, 200),
     (hdrs.METH_GET, "/v1/saved", saving.MessageSaved, 200),
     (hdrs.METH_POST, f"{_MESSAGE}/reports", reports.MessageReport, 200),
+    (hdrs.METH_GET, "/v1/search", searching.MessageSearch, 200),
     (hdrs.METH_POST, f"{_MESSAGE}/thread/read", threads.ThreadRead, 200),
     (hdrs.METH_PUT, f"{_MESSAGE}/thread", threads.ThreadFollow, 200),
     (hdrs.METH_GET, "/v1/threads", threads.ThreadList, 200),

@@ -88,6 +88,12 @@ async def _history(chat: Chat, words: list[str]) -> None:
     await chat.conversation.show_history(open_channel(chat.conversation), int(count))
 
 
+async def _search(chat: Chat, words: list[str]) -> None:
+    if not words:
+        raise Misuse(_usage("search"))
+    await chat.conversation.show_found(" ".join(words), _HISTORY)
+
+
 async def _members(chat: Chat, words: list[str]) -> None:
     here = chat.conversation
     async for member in _members_of(here, open_channel(here)):
@@ -138,6 +144,9 @@ COMMANDS: Final[Mapping[str, ChatCommand]] = MappingProxyType(
         "leave": ChatCommand(_leave, "/leave [CHANNEL]", "Leave a channel."),
         "open": ChatCommand(_open_channel, "/open CHANNEL", "Read and write in a channel."),
         "history": ChatCommand(_history, "/history [N]", "The newest messages again."),
+        "search": ChatCommand(
+            _search, "/search WORDS..", "Find messages, also by from:@NAME in:CHANNEL has:file."
+        ),
         "members": ChatCommand(_members, "/members", "Who is in the open channel."),
         "who": ChatCommand(_who, "/who", "Who of the open channel is there."),
         "invite": ChatCommand(_invite, "/invite USER..", "Bring people into the open channel."),

@@ -84,6 +84,18 @@ class Conversation:
             for message in messages:
                 await self._show(message)
 
+    async def show_found(self, query: str, count: int) -> None:
+        """Show the newest messages that `query` finds, the oldest of them first. Raises
+        ClientError."""
+        async with self._showing:
+            page = await self.client.search(query, limit=count)
+            more = ", and older ones: see before:YEAR-MONTH-DAY" if page.next_cursor else ""
+            self._screen.note(f"{len(page.items) or 'nothing'} found{more}")
+            for message in reversed(page.items):
+                day = time.strftime("%Y-%m-%d", time.localtime(message.created_at / 1000))
+                self._screen.note(f"{day} in {self.name(message.channel)}:")
+                await self._show(message)
+
     def close_channel(self, channel: str) -> None:
         if self.open == channel:
             self.open = None

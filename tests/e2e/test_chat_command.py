@@ -51,6 +51,16 @@ class Talker:
 
         await until(is_so, within_s=WITHIN_S)
 
+    async def finds(self, query: str, text: str) -> None:
+        """Looks until one message is found, which says `text`: the index takes a moment."""
+
+        async def is_so() -> bool:
+            await self.type(f"/search {query}")
+            return "* 1 found" in await self.shows(" found")
+
+        await until(is_so, within_s=WITHIN_S)
+        await self.shows(text)
+
     async def end(self) -> int:
         """End of input, and its exit code."""
         if self._process.stdin is not None:
@@ -129,6 +139,7 @@ async def test_two_terminals_talk(url: str, password_file: str) -> None:
         await alice.shows(f"* {bob_handle}")
         await alice.shows("/slash")
         await alice.shows("hello alice")
+        await alice.finds("hello -alice", "> hello bob")
         assert await alice.end() == 0
         await bob.type("/leave")
         await bob.shows(f"* you are no longer in {channel}")

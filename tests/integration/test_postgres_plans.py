@@ -24,6 +24,7 @@ from streamhub.domain.channels import (
 )
 from streamhub.domain.ids import ChannelId, MessageId, UserId
 from streamhub.domain.reading import read_up_to, unread_from
+from streamhub.domain.search import parsed
 from streamhub.persistence.batches import append_messages, find_first
 from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.embedded.stack import EmbeddedUrls
@@ -32,6 +33,7 @@ from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool, open_pool
 from streamhub.persistence.presence import PostgresPresenceStore
 from streamhub.persistence.retention import PostgresRetentionStore
+from streamhub.persistence.search import PostgresSearch
 from streamhub.persistence.writer import LANE_SESSION
 
 FILL = """
@@ -73,6 +75,15 @@ FILL = """
 
     INSERT INTO presences (user_id, dnd)
     SELECT 'us_' || n, n % 2 = 0 FROM generate_series(1, 4000) AS n;
+
+    INSERT INTO search_progress (channel_id, rev)
+    SELECT 'ch_' || n, CASE WHEN n < 10 THEN 30 ELSE 60 END FROM generate_series(1, 2000) AS n;
+
+    INSERT INTO search_messages (channel_id, seq, message_id, created_at, edited_at, words)
+    SELECT channel_id, seq, id, 0, 0,
+           search_words(body || ' ' || seq) || array_to_tsvector(ARRAY[channel_id, author_id])
+    FROM messages WHERE seq <= 10 OR channel_id = 'ch_1';
+    UPDATE messages SET deleted_at = 1 WHERE channel_id = 'ch_1' AND seq > 45;
     ANALYZE;
 """
 USER, OTHER, CHANNEL = UserId("us_8"), UserId("us_9"), ChannelId("ch_1")
@@ -119,6 +130,9 @@ class ExplainingPool:
     async def fetchval(self, query: str, *args: Any) -> Any:
         await self._explain(query, args)
         return await self._pool.fetchval(query, *args)
+
+    async def transact(self, work: Callable[[Any], Awaitable[Any]]) -> Any:
+        return await work(self)
 
     async def _explain(self, query: str, args: tuple[Any, ...]) -> None:
         rows = await self._connection.fetch(f"EXPLAIN {query}", *args)
@@ -230,3 +244,26 @@ async def test_the_channels_that_keep_for_some_days_are_found_by_their_index(
     (plan,) = pool.plans
     assert "channels_kept" in plan, plan
     assert "Seq Scan" not in plan, plan
+
+
+SEARCHES = ("text", '"text 7"', "in:ch_1", "from:x", "text -7 or 8", "-7 after:1970-01-01")
+
+
+async def test_no_search_scans_a_table(pool: ExplainingPool) -> None:
+    store, authors = PostgresSearch(pool), frozenset((UserId("us_1"),))  # type: ignore[arg-type]
+    for query in SEARCHES:
+        found = await store.search(USER, parsed(query), authors, None, 20)
+        assert found.items, f"{query} found nothing, so its plan says little"
+        plan = pool.plans.pop()
+        assert "Bitmap Index Scan on search_messages_words" in plan, plan
+        assert "Seq Scan" not in plan, plan
+
+
+async def test_indexing_scans_no_table(pool: ExplainingPool) -> None:
+    index = PostgresSearch(pool)  # type: ignore[arg-type]
+    channels = [ChannelId(f"ch_{n}") for n in range(1, 11)]
+    assert len((await index.behind(None, 500)).channels) > 0
+    assert (await index.index(channels, 50)).messages == 9 * 30
+    assert len(pool.plans) == 4
+    for plan in pool.plans:
+        assert "Seq Scan" not in plan, plan

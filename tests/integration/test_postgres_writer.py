@@ -32,6 +32,7 @@ from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool, open_pool
 from streamhub.persistence.presence import PostgresPresenceStore
 from streamhub.persistence.retention import PostgresRetentionStore
+from streamhub.persistence.search import PostgresSearch
 from streamhub.persistence.writer import PostgresJournal
 
 STALE = NotStored(reason="stale")
@@ -93,7 +94,8 @@ async def stage(servers: EmbeddedUrls) -> AsyncIterator[Stage]:
         pool = await open_pool(proxy.url(database), size=4, application_name="host")
         journal = PostgresJournal(pool, lanes=1)
         store, outbox = PostgresChannelStore(direct), PostgresOutbox(direct)
-        others = (PostgresRetentionStore(direct), PostgresPresenceStore(direct))
+        search = PostgresSearch(direct)
+        others = (PostgresRetentionStore(direct), PostgresPresenceStore(direct), search, search)
         stores = ChatStores(store, journal, outbox, journal, *others)
         alice = stores.user()
         channel = await stores.channel(alice)

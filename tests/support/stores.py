@@ -34,6 +34,7 @@ from streamhub.domain.channels import (
 from streamhub.domain.ids import CHANNEL, MESSAGE, USER, ChannelId, MessageId, UserId, make_id
 from streamhub.domain.presence import PresenceStore
 from streamhub.domain.retention import RetentionStore
+from streamhub.domain.search import SearchIndex, SearchStore
 from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.memory import (
     InMemoryChannelStore,
@@ -43,10 +44,12 @@ from streamhub.persistence.memory import (
 )
 from streamhub.persistence.memory.presence import InMemoryPresenceStore
 from streamhub.persistence.memory.retention import InMemoryRetentionStore
+from streamhub.persistence.memory.search import InMemorySearch
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool
 from streamhub.persistence.presence import PostgresPresenceStore
 from streamhub.persistence.retention import PostgresRetentionStore
+from streamhub.persistence.search import PostgresSearch
 from streamhub.persistence.writer import PostgresJournal
 
 NOW = 1_764_316_800_000
@@ -63,6 +66,8 @@ class ChatStores:
     """Another host's."""
     retention: RetentionStore
     presences: PresenceStore
+    search: SearchStore
+    index: SearchIndex
 
     def user(self) -> UserId:
         return UserId(_id(USER))
@@ -220,6 +225,7 @@ def in_memory() -> ChatStores:
     """Two hosts on one set of tables."""
     call_soon = asyncio.get_running_loop().call_soon
     tables = Tables(lambda: int(time.time() * 1000))
+    search = InMemorySearch(tables)
     return ChatStores(
         InMemoryChannelStore(tables),
         InMemoryJournal(tables, call_soon),
@@ -227,6 +233,8 @@ def in_memory() -> ChatStores:
         InMemoryJournal(tables, call_soon),
         InMemoryRetentionStore(tables),
         InMemoryPresenceStore(tables),
+        search,
+        search,
     )
 
 
@@ -234,6 +242,7 @@ def in_memory() -> ChatStores:
 async def in_postgres(pool: Pool) -> AsyncIterator[ChatStores]:
     """Two hosts on one database."""
     journal, other = PostgresJournal(pool), PostgresJournal(pool)
+    search = PostgresSearch(pool)
     try:
         yield ChatStores(
             PostgresChannelStore(pool),
@@ -242,6 +251,8 @@ async def in_postgres(pool: Pool) -> AsyncIterator[ChatStores]:
             other,
             PostgresRetentionStore(pool),
             PostgresPresenceStore(pool),
+            search,
+            search,
         )
     finally:
         await journal.close()

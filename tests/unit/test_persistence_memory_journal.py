@@ -17,6 +17,7 @@ from streamhub.persistence.memory import (
 )
 from streamhub.persistence.memory.presence import InMemoryPresenceStore
 from streamhub.persistence.memory.retention import InMemoryRetentionStore
+from streamhub.persistence.memory.search import InMemorySearch
 
 UNKNOWN = NotStored(reason="unknown")
 UNAVAILABLE = NotStored(reason="unavailable")
@@ -34,7 +35,8 @@ class Stage:
         self.store = InMemoryChannelStore(tables)
         self.journal = InMemoryJournal(tables, self.steps.append, faults=self._fault)
         other = InMemoryJournal(tables, asyncio.get_running_loop().call_soon)
-        others = (InMemoryRetentionStore(tables), InMemoryPresenceStore(tables))
+        search = InMemorySearch(tables)
+        others = (InMemoryRetentionStore(tables), InMemoryPresenceStore(tables), search, search)
         self.stores = ChatStores(self.store, other, InMemoryOutbox(tables), other, *others)
         self.alice = self.stores.user()
 
