@@ -1,15 +1,18 @@
 """The OpenAPI 3.1 document, made from the table of requests. Schemas are msgspec's."""
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
-from streamhub.protocol.frames import Incoming, Problem
+from streamhub.protocol.frames import COMMANDS, Incoming, Problem
 from streamhub.protocol.problems import PROBLEMS
 from streamhub.protocol.rest import REQUESTS, Request
+from streamhub.protocol.rest_words import WORDS
 from streamhub.protocol.schemas import components
 
 VERSION: Final = "3.1.0"
 _REF: Final = "#/components/schemas/{name}"
+_COMMANDS: Final = {spec.body: name for name, spec in COMMANDS.items()}
 _NAMED: Final = re.compile(r"{(\w+)}")
 _IN_QUERY: Final = frozenset({"GET", "DELETE"})
 _KEY: Final = {
@@ -20,12 +23,14 @@ _KEY: Final = {
 }
 
 
-def document(server_version: str) -> dict[str, Any]:
-    """The whole document, for `GET /v1/openapi.json`."""
+def document(server_version: str, who: Callable[[str], str]) -> dict[str, Any]:
+    """The whole document, for `GET /v1/openapi.json`; `who` says whom a right is for."""
     schemas = _schemas()
     paths: dict[str, dict[str, Any]] = {}
     for request in REQUESTS:
-        paths.setdefault(request.path, {})[request.method.lower()] = _operation(request, schemas)
+        paths.setdefault(request.path, {})[request.method.lower()] = _operation(
+            request, schemas, who
+        )
     return {
         "openapi": VERSION,
         "info": {
@@ -42,7 +47,9 @@ def document(server_version: str) -> dict[str, Any]:
     }
 
 
-def _operation(request: Request, schemas: dict[str, Any]) -> dict[str, Any]:
+def _operation(
+    request: Request, schemas: dict[str, Any], who: Callable[[str], str]
+) -> dict[str, Any]:
     in_path = _NAMED.findall(request.path)
     given = _fields(request.asks, schemas)
     parameters: list[dict[str, Any]] = [
@@ -58,6 +65,8 @@ def _operation(request: Request, schemas: dict[str, Any]) -> dict[str, Any]:
     required = [name for name in given["required"] if name not in in_path]
     operation: dict[str, Any] = {
         "operationId": request.id,
+        "summary": _summary(request),
+        "description": who(request.right),
         "responses": _responses(request),
         "security": [{"bearer": []}] if request.right else [],
     }
@@ -80,6 +89,13 @@ def _operation(request: Request, schemas: dict[str, Any]) -> dict[str, Any]:
     if parameters:
         operation["parameters"] = parameters
     return operation
+
+
+def _summary(request: Request) -> str:
+    """What it does: a command's own words, or those there are for it."""
+    if request.asks is not None and (name := _COMMANDS.get(request.asks)):
+        return COMMANDS[name].summary
+    return WORDS[f"{request.method} {request.path}"]
 
 
 def _responses(request: Request) -> dict[str, Any]:

@@ -8,6 +8,7 @@ PUBLIC: Final = frozenset(
     {
         ("GET", "/v1/server"),
         ("GET", "/v1/openapi.json"),
+        ("GET", "/v1/docs"),
         ("GET", "/v1/ws"),  # authenticates within the socket
         *((request.method, request.path) for request in REQUESTS if not request.right),
     }
@@ -32,6 +33,7 @@ WAYS_IN: Final = frozenset(
         "/v1/auth/register/confirm",
         "/v1/auth/reset",
         "/v1/auth/reset/confirm",
+        "/v1/docs",
         "/v1/openapi.json",
         "/v1/server",
         "/v1/ws",
