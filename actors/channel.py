@@ -7,34 +7,33 @@ from typing import Any, Final
 from streamhub.actors.context import Context, Token
 from streamhub.actors.ring import Ring, RingBudget
 from streamhub.actors.roster import Roster, SlowMode
-from streamhub.domain.channels import (
-    MAX_SEEN,
-    BanDraft,
+from streamhub.domain.changes import (
     ChannelUpdated,
     Committed,
     Declined,
+    MembersChange,
+    MessageCreated,
+    MessageDeleted,
+    MessageUpdated,
+    NotStored,
+    Repeated,
+    Settled,
+    Unchanged,
+)
+from streamhub.domain.channels import MAX_SEEN, Loaded, Member, Wrote
+from streamhub.domain.drafts import (
+    BanDraft,
     Delete,
     Edit,
     ExpireDraft,
     InfoDraft,
     JoinDraft,
     LeaveDraft,
-    Loaded,
-    Member,
     MemberDraft,
-    MembersChange,
     MembershipDraft,
-    MessageCreated,
-    MessageDeleted,
     MessageDraft,
-    MessageUpdated,
-    NotStored,
     React,
-    Repeated,
     RevisionDraft,
-    Settled,
-    Unchanged,
-    Wrote,
 )
 from streamhub.domain.envelopes import Standing, Topic
 from streamhub.domain.errors import Refused

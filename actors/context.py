@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from streamhub.domain.channels import Change, Draft, NotStored, Settled
+from streamhub.domain.changes import Change, NotStored, Settled
+from streamhub.domain.drafts import Draft
 from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import HostId
 from streamhub.domain.messages import ActorId, Answer, AwayChanged, Message, Passing

@@ -8,7 +8,8 @@ from streamhub.actors.cell import Cell
 from streamhub.actors.context import Token
 from streamhub.actors.interest import Interests
 from streamhub.actors.ports import Clock
-from streamhub.domain.channels import Change, Draft, Journal, NotStored, Settled
+from streamhub.domain.changes import Change, Journal, NotStored, Settled
+from streamhub.domain.drafts import Draft
 from streamhub.domain.envelopes import Changed, Passed
 from streamhub.domain.errors import TryAgain
 from streamhub.domain.ids import RANDOM_BYTES, HostId, make_id

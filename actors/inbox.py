@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from streamhub.actors.context import Context, Token
-from streamhub.domain.channels import ChannelStore, Hint, Outbox, ReadMarker
+from streamhub.domain.changes import Hint
+from streamhub.domain.channel_store import ChannelStore, Outbox
+from streamhub.domain.channels import ReadMarker
 from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import ChannelId, UserId
 from streamhub.domain.messages import (

@@ -7,7 +7,8 @@ from typing import Final
 import structlog
 
 from streamhub.actors.ports import Directory
-from streamhub.domain.channels import Committed, Draft, Journal, Outcome
+from streamhub.domain.changes import Committed, Journal, Outcome
+from streamhub.domain.drafts import Draft
 from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import ChannelId, HostId
 from streamhub.domain.messages import ActorId

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Final
 
-from streamhub.domain.channels import Change, MessageCreated, MessageDeleted, MessageUpdated
+from streamhub.domain.changes import Change, MessageCreated, MessageDeleted, MessageUpdated
 from streamhub.domain.sync import reactions_bytes
 
 MAX_CHANGES: Final = 256

@@ -2,16 +2,8 @@
 
 from collections.abc import Iterable
 
-from streamhub.domain.channels import (
-    Channel,
-    Loaded,
-    Member,
-    MembersChange,
-    MembersJoined,
-    MembersLeft,
-    MembersUpdated,
-    Wrote,
-)
+from streamhub.domain.changes import MembersChange, MembersJoined, MembersLeft, MembersUpdated
+from streamhub.domain.channels import Channel, Loaded, Member, Wrote
 from streamhub.domain.errors import Refused
 from streamhub.domain.membership import moderates
 

@@ -9,7 +9,8 @@ from typing import Any, Final, Protocol
 import structlog
 
 from streamhub.actors.gaze import Gaze, Sharing
-from streamhub.domain.channels import Changes, ChannelStore, Overview
+from streamhub.domain.channel_store import ChannelStore
+from streamhub.domain.channels import Changes, Overview
 from streamhub.domain.errors import SlowReader, StreamHubError
 from streamhub.domain.ids import ChannelId, SessionId, UserId
 from streamhub.domain.messages import (

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 import structlog
 
 from streamhub.actors.ports import Directory
-from streamhub.domain.channels import Outbox
+from streamhub.domain.channel_store import Outbox
 from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import HostId
 from streamhub.domain.messages import ActorId, Message, TakeHint, inbox_actor

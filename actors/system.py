@@ -22,7 +22,7 @@ from streamhub.actors.interest import Interests
 from streamhub.actors.ports import Clock, Directory, Switch
 from streamhub.actors.requests import Requests
 from streamhub.actors.whereabouts import UserWhereabouts
-from streamhub.domain.channels import Journal
+from streamhub.domain.changes import Journal
 from streamhub.domain.envelopes import Answered, Ask, Tell
 from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import HostId

@@ -23,7 +23,7 @@ from benchmarks.processes import own_cpu_s
 from benchmarks.report import Line, bounded, p50_p99_ms
 from benchmarks.target import Target
 from streamhub.config import Settings
-from streamhub.domain.channels import MessageDraft
+from streamhub.domain.drafts import MessageDraft
 from streamhub.domain.ids import MESSAGE, RANDOM_BYTES, ChannelId, MessageId, make_id
 from streamhub.persistence.batches import append_messages
 from streamhub.persistence.postgres import open_pool

@@ -8,7 +8,6 @@ from streamhub.client import events
 from streamhub.client.channel_state import ChannelState, Need
 from streamhub.client.events import ClientEvent
 from streamhub.protocol.frames import (
-    EVENTS,
     ChannelAdded,
     ChannelOverview,
     ChannelRef,
@@ -27,6 +26,7 @@ from streamhub.protocol.frames import (
     UserObject,
 )
 from streamhub.protocol.presence import PresenceObject
+from streamhub.protocol.tables import EVENTS
 
 
 class Model:

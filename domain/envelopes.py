@@ -7,7 +7,7 @@ a point in time, since the clocks of two hosts differ.
 
 import msgspec
 
-from streamhub.domain.channels import Change
+from streamhub.domain.changes import Change
 from streamhub.domain.messages import (
     ActorId,
     Answer,

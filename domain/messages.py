@@ -9,17 +9,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from streamhub.domain.channels import (
-    Channel,
-    Hint,
-    Member,
-    Mention,
-    Operation,
-    Overview,
-    ReadMarker,
-    Role,
-)
+from streamhub.domain.changes import Hint
+from streamhub.domain.channels import Channel, Member, Mention, Overview, ReadMarker, Role
 from streamhub.domain.channels import Message as StoredMessage
+from streamhub.domain.drafts import Operation
 from streamhub.domain.errors import Refused, StreamHubError, TryAgain
 from streamhub.domain.ids import ChannelId, FileId, MessageId, UserId
 from streamhub.domain.presence import State, Status

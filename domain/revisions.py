@@ -10,18 +10,9 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from msgspec.structs import replace
 
-from streamhub.domain.channels import (
-    Declined,
-    Delete,
-    Edit,
-    Edition,
-    Message,
-    MessageDeleted,
-    MessageUpdated,
-    Pin,
-    React,
-    RevisionDraft,
-)
+from streamhub.domain.changes import Declined, MessageDeleted, MessageUpdated
+from streamhub.domain.channels import Edition, Message
+from streamhub.domain.drafts import Delete, Edit, Pin, React, RevisionDraft
 from streamhub.domain.ids import UserId
 from streamhub.domain.reactions import MAX_KINDS, Reaction, Tally
 

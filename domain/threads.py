@@ -2,7 +2,9 @@
 
 from msgspec.structs import replace
 
-from streamhub.domain.channels import Declined, Message, MessageDraft
+from streamhub.domain.changes import Declined
+from streamhub.domain.channels import Message
+from streamhub.domain.drafts import MessageDraft
 
 _NO_ROOT = Declined(code="not_found", detail="there is no such message here", field="thread")
 _GONE = Declined(code="gone", detail="the message was deleted", field="thread")

@@ -3,16 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from streamhub.domain.channels import (
-    Committed,
-    Head,
-    Hint,
-    Message,
-    MessageCreated,
-    MessageDraft,
-    NotStored,
-    Repeated,
-)
+from streamhub.domain.changes import Committed, Hint, MessageCreated, NotStored, Repeated
+from streamhub.domain.channels import Head, Message
+from streamhub.domain.drafts import MessageDraft
 from streamhub.domain.ids import ChannelId
 from streamhub.persistence.postgres import Connection, Record
 from streamhub.persistence.rows import encoded, message_of

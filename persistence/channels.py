@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from streamhub.domain.channel_store import newer_owner
 from streamhub.domain.channels import (
     LOOKED_BACK,
     MAX_SAVED,
@@ -25,7 +26,6 @@ from streamhub.domain.channels import (
     SeenUpTo,
     Thread,
     Wrote,
-    newer_owner,
 )
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import ChannelId, MessageId, UserId

@@ -8,15 +8,8 @@ from typing import Final
 
 import structlog
 
-from streamhub.domain.channels import (
-    Draft,
-    Edit,
-    MessageDraft,
-    NotStored,
-    Outcome,
-    Repeated,
-    RevisionDraft,
-)
+from streamhub.domain.changes import NotStored, Outcome, Repeated
+from streamhub.domain.drafts import Draft, Edit, MessageDraft, RevisionDraft
 from streamhub.domain.ids import ChannelId
 from streamhub.persistence.batches import append_messages, find_first
 from streamhub.persistence.managing import manage

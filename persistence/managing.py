@@ -5,24 +5,26 @@ from typing import Final
 
 import msgspec
 
-from streamhub.domain.channels import (
-    BanDraft,
+from streamhub.domain.changes import (
     ChannelUpdated,
     Committed,
-    ExpireDraft,
-    Head,
     Hint,
-    InfoDraft,
-    JoinDraft,
-    LeaveDraft,
-    MemberDraft,
     MembersChange,
-    MembershipDraft,
     MembersJoined,
     MembersLeft,
     MembersUpdated,
     NotStored,
     Outcome,
+)
+from streamhub.domain.channels import Head
+from streamhub.domain.drafts import (
+    BanDraft,
+    ExpireDraft,
+    InfoDraft,
+    JoinDraft,
+    LeaveDraft,
+    MemberDraft,
+    MembershipDraft,
 )
 from streamhub.domain.retention import EXPIRED_AT_ONCE
 from streamhub.persistence.postgres import Connection, Record

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from streamhub.domain.channels import Hint
+from streamhub.domain.changes import Hint
 from streamhub.persistence.postgres import Pool
 
 _DUE: Final = """

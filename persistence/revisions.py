@@ -5,19 +5,17 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from streamhub.domain.channels import (
+from streamhub.domain.changes import (
     Committed,
-    Head,
     Hint,
-    Message,
     MessageDeleted,
     MessageUpdated,
     NotStored,
     Outcome,
-    React,
-    RevisionDraft,
     Unchanged,
 )
+from streamhub.domain.channels import Head, Message
+from streamhub.domain.drafts import React, RevisionDraft
 from streamhub.domain.ids import ChannelId, MessageId, UserId
 from streamhub.domain.reactions import SHOWN_USERS, Given, Tally
 from streamhub.domain.revisions import NO_MESSAGE, Gathered, Revision

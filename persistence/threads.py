@@ -6,18 +6,17 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from streamhub.domain import threads
-from streamhub.domain.channels import (
+from streamhub.domain.changes import (
     Change,
     Committed,
-    Head,
     Hint,
-    Message,
     MessageCreated,
-    MessageDraft,
     MessageUpdated,
     NotStored,
     Outcome,
 )
+from streamhub.domain.channels import Head, Message
+from streamhub.domain.drafts import MessageDraft
 from streamhub.domain.ids import ChannelId, MessageId
 from streamhub.persistence.batches import message_of_draft
 from streamhub.persistence.postgres import Connection, Record

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Final
 from zlib import crc32
 
-from streamhub.domain.channels import Draft, Outcome
+from streamhub.domain.changes import Outcome
+from streamhub.domain.drafts import Draft
 from streamhub.persistence.lane import UNAVAILABLE, Lane, Waiting
 from streamhub.persistence.postgres import Connection, Pool
 

@@ -11,9 +11,10 @@ from typing import Final, TypeVar
 import msgspec
 
 from streamhub.protocol.errors import BadFrame, BodyRefused, CommandRefused
-from streamhub.protocol.frames import CLIENT_CONTROLS, COMMANDS, Auth, ClientFrame, Command, Ping
+from streamhub.protocol.frames import Auth, ClientFrame, Command, Ping
 from streamhub.protocol.plain import without_nulls
 from streamhub.protocol.scalars import MAX_COMMAND_NUMBER, PATTERN_RULES, TEXT_PATTERN, Key
+from streamhub.protocol.tables import CLIENT_CONTROLS, COMMANDS
 
 T = TypeVar("T")
 

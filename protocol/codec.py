@@ -23,9 +23,6 @@ from streamhub.protocol import careful
 from streamhub.protocol.close_codes import CloseCode
 from streamhub.protocol.errors import BadFrame, ProtocolError
 from streamhub.protocol.frames import (
-    CLIENT_CONTROLS,
-    COMMANDS,
-    SERVER_CONTROLS,
     Auth,
     ClientFrame,
     Command,
@@ -39,6 +36,7 @@ from streamhub.protocol.frames import (
 from streamhub.protocol.plain import plain_json, plain_msgpack
 from streamhub.protocol.received import server_frame
 from streamhub.protocol.scalars import CommandNumber, Key
+from streamhub.protocol.tables import CLIENT_CONTROLS, COMMANDS, SERVER_CONTROLS
 
 MAX_FRAME_BYTES: Final = 1024 * 1024
 

@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from streamhub.protocol.frames import COMMANDS, Incoming, Problem
+from streamhub.protocol.frames import Incoming, Problem
 from streamhub.protocol.problems import PROBLEMS
 from streamhub.protocol.rest import REQUESTS, Request
 from streamhub.protocol.rest_words import WORDS
 from streamhub.protocol.schemas import components
+from streamhub.protocol.tables import COMMANDS
 
 VERSION: Final = "3.1.0"
 _REF: Final = "#/components/schemas/{name}"

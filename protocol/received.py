@@ -8,18 +8,9 @@ from typing import TypeVar
 import msgspec
 
 from streamhub.protocol.errors import BadFrame
-from streamhub.protocol.frames import (
-    COMMANDS,
-    EVENTS,
-    SERVER_CONTROLS,
-    Event,
-    Outgoing,
-    Problem,
-    Reply,
-    ServerControl,
-    ServerFrame,
-)
+from streamhub.protocol.frames import Event, Outgoing, Problem, Reply, ServerControl, ServerFrame
 from streamhub.protocol.plain import without_nulls
+from streamhub.protocol.tables import COMMANDS, EVENTS, SERVER_CONTROLS
 
 T = TypeVar("T")
 

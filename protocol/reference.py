@@ -21,15 +21,9 @@ from streamhub.protocol.examples import (
     SERVER_CONTROL_EXAMPLES,
 )
 from streamhub.protocol.field_types import described_structs, type_words
-from streamhub.protocol.frames import (
-    CLIENT_CONTROLS,
-    COMMANDS,
-    EVENTS,
-    SERVER_CONTROLS,
-    ClientFrame,
-    ServerFrame,
-)
+from streamhub.protocol.frames import ClientFrame, ServerFrame
 from streamhub.protocol.problems import PROBLEMS
+from streamhub.protocol.tables import CLIENT_CONTROLS, COMMANDS, EVENTS, SERVER_CONTROLS
 
 _RULES: Final = Rules()
 

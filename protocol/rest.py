@@ -19,6 +19,7 @@ from streamhub.protocol import (
     reports,
 )
 from streamhub.protocol.frames import Incoming, Outgoing
+from streamhub.protocol.tables import COMMANDS
 
 
 class Request(Struct, frozen=True):
@@ -42,7 +43,7 @@ class Request(Struct, frozen=True):
 
 def _chat(method: str, path: str, name: str, status: int = 200) -> Request:
     """A command of the wire over REST."""
-    spec = frames.COMMANDS[name]
+    spec = COMMANDS[name]
     keyed = method != "GET"
     return Request(method, path, name, spec.body, spec.reply, status, keyed)
 

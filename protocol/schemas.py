@@ -9,14 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
-from streamhub.protocol.frames import (
-    CLIENT_CONTROLS,
-    COMMANDS,
-    EVENTS,
-    SERVER_CONTROLS,
-    Problem,
-)
+from streamhub.protocol.frames import Problem
 from streamhub.protocol.scalars import KEY_PATTERN, MAX_COMMAND_NUMBER, MAX_INT
+from streamhub.protocol.tables import CLIENT_CONTROLS, COMMANDS, EVENTS, SERVER_CONTROLS
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _REF: Final = "#/$defs/{name}"

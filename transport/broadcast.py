@@ -1,6 +1,6 @@
 """One event for many sockets: encoded once and framed once in each encoding that is asked for."""
 
-from streamhub.domain.channels import Change, MessageDeleted, MessageUpdated, Skipped
+from streamhub.domain.changes import Change, MessageDeleted, MessageUpdated, Skipped
 from streamhub.domain.ids import ChannelId
 from streamhub.domain.messages import Passing
 from streamhub.protocol.codec import Codec

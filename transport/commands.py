@@ -10,15 +10,9 @@ from typing import Final
 import msgspec
 
 from streamhub.domain.access import Standing, check_right
-from streamhub.domain.channels import (
-    Changes,
-    Channel,
-    ChannelStore,
-    Hint,
-    History,
-    Mention,
-    Rules,
-)
+from streamhub.domain.changes import Hint
+from streamhub.domain.channel_store import ChannelStore
+from streamhub.domain.channels import Changes, Channel, History, Mention, Rules
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import CHANNEL, RANDOM_BYTES, ChannelId, MessageId, UserId, make_id
 from streamhub.domain.membership import MAX_CHANNELS_PER_USER
@@ -45,6 +39,7 @@ from streamhub.domain.search import SearchStore
 from streamhub.domain.sync import fitting, reset_to, trimmed
 from streamhub.protocol import frames, managing, revising, threads
 from streamhub.protocol.codec import body_digest
+from streamhub.protocol.tables import COMMANDS
 from streamhub.transport import wire
 from streamhub.transport.asking import Asking
 from streamhub.transport.commands_directs import Directs
@@ -63,7 +58,7 @@ SYNC_BYTES: Final = 64 * 1024
 HISTORY_BYTES: Final = 256 * 1024
 """Of text in UTF-8; JSON's escapes at most double it, so a page fits a frame."""
 
-NAMES: Final = {spec.body: name for name, spec in frames.COMMANDS.items()}
+NAMES: Final = {spec.body: name for name, spec in COMMANDS.items()}
 """What each body is called on the wire, and in the table of rights."""
 
 _KEY_BYTES: Final = 12
@@ -350,7 +345,7 @@ class Commands:
 
 _REMEMBERED: Final[Mapping[type[frames.Incoming], type[frames.Outgoing]]] = {
     spec.body: spec.reply
-    for spec in frames.COMMANDS.values()
+    for spec in COMMANDS.values()
     if spec.body
     in (
         frames.ChannelJoin,

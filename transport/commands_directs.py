@@ -3,7 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from streamhub.domain.channels import Channel, ChannelStore, Hint
+from streamhub.domain.changes import Hint
+from streamhub.domain.channel_store import ChannelStore
+from streamhub.domain.channels import Channel
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import CHANNEL, RANDOM_BYTES, ChannelId, UserId, make_id
 from streamhub.domain.messages import TakeHint, inbox_actor

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from streamhub.domain.access import Standing, moderates_everywhere
-from streamhub.domain.channels import ChannelStore
+from streamhub.domain.channel_store import ChannelStore
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import ChannelId, UserId
 from streamhub.domain.membership import moderates

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from streamhub.domain.access import Standing
-from streamhub.domain.channels import ChannelStore
+from streamhub.domain.channel_store import ChannelStore
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import RANDOM_BYTES, REPORT, MessageId, make_id
 from streamhub.domain.reports import MAX_OPEN, Report, ReportId, ReportStore

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from streamhub.domain.access import Standing, moderates_everywhere
-from streamhub.domain.channels import ChannelStore, Delete, Edit, Mention, Operation, Pin, React
+from streamhub.domain.channel_store import ChannelStore
+from streamhub.domain.channels import Mention
+from streamhub.domain.drafts import Delete, Edit, Operation, Pin, React
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import ChannelId, MessageId
 from streamhub.domain.membership import moderates

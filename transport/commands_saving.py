@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from streamhub.domain.access import Standing
-from streamhub.domain.channels import MAX_SAVED, ChannelStore
+from streamhub.domain.channel_store import ChannelStore
+from streamhub.domain.channels import MAX_SAVED
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import MessageId
 from streamhub.protocol import frames, saving

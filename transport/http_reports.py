@@ -9,7 +9,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from streamhub.domain.audit import AuditEvent
-from streamhub.domain.channels import Delete
+from streamhub.domain.drafts import Delete
 from streamhub.domain.errors import Refused
 from streamhub.domain.messages import Revise, channel_actor
 from streamhub.domain.reports import Closing, Report, ReportId, ReportStore

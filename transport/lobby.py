@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from streamhub.domain.channels import Changes, ChannelStore, Overview
+from streamhub.domain.channel_store import ChannelStore
+from streamhub.domain.channels import Changes, Overview
 from streamhub.domain.fair_use import FairUse
 from streamhub.domain.ids import ChannelId, SessionId, UserId
 from streamhub.domain.messages import Passing

@@ -18,7 +18,7 @@ from typing import Final, Literal, Protocol
 
 import structlog
 
-from streamhub.domain.channels import Change, MembersJoined, MembersLeft
+from streamhub.domain.changes import Change, MembersJoined, MembersLeft
 from streamhub.domain.envelopes import (
     Away,
     Changed,

@@ -1,6 +1,6 @@
 """From the values of the domain to the objects of the wire, each in one place."""
 
-from streamhub.domain import channels, messages
+from streamhub.domain import changes, channels, messages
 from streamhub.domain.channels import Overview, ReadMarker
 from streamhub.protocol import frames
 from streamhub.protocol.presence import PresenceObject, StatusObject
@@ -138,33 +138,33 @@ def sync_page(channel: str, changes: channels.Changes) -> frames.SyncPage:
     )
 
 
-def change_event(change: channels.Change) -> frames.Event:
+def change_event(change: changes.Change) -> frames.Event:
     """The event of a durable change."""
     match change:
-        case channels.MessageCreated():
+        case changes.MessageCreated():
             message = frames.MessageEvent(message=message_object(change.message))
             return frames.Event(
                 name="message.created", rev=change.rev, body=message, key=change.key
             )
-        case channels.MessageUpdated():
+        case changes.MessageUpdated():
             message = frames.MessageEvent(message=message_object(change.message))
             return frames.Event(name="message.updated", rev=change.rev, body=message)
-        case channels.MessageDeleted():
+        case changes.MessageDeleted():
             message = frames.MessageEvent(message=message_object(change.message))
             return frames.Event(name="message.deleted", rev=change.rev, body=message)
-        case channels.MembersJoined():
+        case changes.MembersJoined():
             return frames.Event(name="member.joined", rev=change.rev, body=_members(change))
-        case channels.MembersLeft():
+        case changes.MembersLeft():
             return frames.Event(name="member.left", rev=change.rev, body=_members(change))
-        case channels.MembersUpdated():
+        case changes.MembersUpdated():
             return frames.Event(name="member.updated", rev=change.rev, body=_members(change))
-        case channels.ChannelUpdated():
+        case changes.ChannelUpdated():
             name = "channel.archived" if change.archived else "channel.updated"
             info = frames.ChannelEvent(channel=channel_object(change.info))
             return frames.Event(name=name, rev=change.rev, body=info)
 
 
-def skipped_event(skipped: channels.Skipped) -> frames.Event:
+def skipped_event(skipped: changes.Skipped) -> frames.Event:
     body = frames.ChannelRef(channel=skipped.channel)
     return frames.Event(name="rev.skipped", rev=skipped.rev, body=body)
 
@@ -204,6 +204,6 @@ def _entities(mentions: tuple[channels.Mention, ...]) -> tuple[frames.Entity, ..
     )
 
 
-def _members(change: channels.MembersChange) -> frames.MemberEvent:
+def _members(change: changes.MembersChange) -> frames.MemberEvent:
     members = tuple(member_object(member) for member in change.members)
     return frames.MemberEvent(channel=change.channel, members=members)

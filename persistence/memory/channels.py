@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from streamhub.domain.channel_store import newer_owner
 from streamhub.domain.channels import (
     LOOKED_BACK,
     MAX_SAVED,
@@ -23,7 +24,6 @@ from streamhub.domain.channels import (
     SeenUpTo,
     Thread,
     Wrote,
-    newer_owner,
 )
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import ChannelId, MessageId, UserId

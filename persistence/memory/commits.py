@@ -4,20 +4,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from streamhub.domain.channels import (
-    Committed,
-    Draft,
-    ExpireDraft,
-    Hint,
-    InfoDraft,
-    Message,
-    MessageCreated,
-    MessageDraft,
-    NotStored,
-    Outcome,
-    Repeated,
-    RevisionDraft,
-)
+from streamhub.domain.changes import Committed, Hint, MessageCreated, NotStored, Outcome, Repeated
+from streamhub.domain.channels import Message
+from streamhub.domain.drafts import Draft, ExpireDraft, InfoDraft, MessageDraft, RevisionDraft
 from streamhub.persistence.memory import threads
 from streamhub.persistence.memory.managing import manage
 from streamhub.persistence.memory.revisions import revise

@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Literal
 
-from streamhub.domain.channels import Draft, MessageDraft, NotStored, Outcome, RevisionDraft
+from streamhub.domain.changes import NotStored, Outcome
+from streamhub.domain.drafts import Draft, MessageDraft, RevisionDraft
 from streamhub.domain.ids import ChannelId
 from streamhub.persistence.memory.commits import commit
 from streamhub.persistence.memory.tables import RowLock, Tables

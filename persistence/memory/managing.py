@@ -2,21 +2,22 @@
 
 from msgspec.structs import replace
 
-from streamhub.domain.channels import (
-    BanDraft,
+from streamhub.domain.changes import (
     ChannelUpdated,
     Committed,
-    ExpireDraft,
-    Head,
-    InfoDraft,
-    JoinDraft,
-    LeaveDraft,
-    Member,
-    MemberDraft,
-    MembershipDraft,
     MembersJoined,
     MembersLeft,
     MembersUpdated,
+)
+from streamhub.domain.channels import Head, Member
+from streamhub.domain.drafts import (
+    BanDraft,
+    ExpireDraft,
+    InfoDraft,
+    JoinDraft,
+    LeaveDraft,
+    MemberDraft,
+    MembershipDraft,
 )
 from streamhub.domain.ids import UserId
 from streamhub.persistence.memory.retention import expire

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from streamhub.domain.channels import Hint
+from streamhub.domain.changes import Hint
 from streamhub.persistence.memory.tables import Tables
 
 

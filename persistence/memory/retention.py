@@ -2,7 +2,8 @@
 
 from msgspec.structs import replace
 
-from streamhub.domain.channels import ChannelUpdated, Committed, ExpireDraft
+from streamhub.domain.changes import ChannelUpdated, Committed
+from streamhub.domain.drafts import ExpireDraft
 from streamhub.domain.ids import ChannelId
 from streamhub.domain.retention import EXPIRED_AT_ONCE, Keeping
 from streamhub.persistence.memory.tables import ChannelRows, Tables

@@ -2,7 +2,8 @@
 
 from msgspec.structs import replace
 
-from streamhub.domain.channels import Committed, Edit, Outcome, React, RevisionDraft, Unchanged
+from streamhub.domain.changes import Committed, Outcome, Unchanged
+from streamhub.domain.drafts import Edit, React, RevisionDraft
 from streamhub.domain.ids import UserId
 from streamhub.domain.reactions import Tally
 from streamhub.domain.revisions import NO_MESSAGE, Revision

@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from streamhub.domain.channels import Channel, Edition, Head, Hint, Member, Message, NotStored
+from streamhub.domain.changes import Hint, NotStored
+from streamhub.domain.channels import Channel, Edition, Head, Member, Message
 from streamhub.domain.ids import ChannelId, MessageId, UserId
 
 REFUSED: Final = NotStored(reason="refused", detail="PostgreSQL does not store this text")

@@ -3,7 +3,9 @@
 from msgspec.structs import replace
 
 from streamhub.domain import threads
-from streamhub.domain.channels import Declined, Message, MessageDraft, MessageUpdated
+from streamhub.domain.changes import Declined, MessageUpdated
+from streamhub.domain.channels import Message
+from streamhub.domain.drafts import MessageDraft
 from streamhub.domain.ids import UserId
 from streamhub.persistence.memory.tables import ChannelRows, FollowerRow
 

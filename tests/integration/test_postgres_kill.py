@@ -13,7 +13,9 @@ from msgspec.structs import replace
 from support.polling import until
 from support.stores import ChatStores, in_postgres, message
 
-from streamhub.domain.channels import Committed, Loaded, Message, MessageDraft, NotStored, Repeated
+from streamhub.domain.changes import Committed, NotStored, Repeated
+from streamhub.domain.channels import Loaded, Message
+from streamhub.domain.drafts import MessageDraft
 from streamhub.domain.errors import TryAgain
 from streamhub.domain.ids import ChannelId, UserId
 from streamhub.persistence.embedded.postgres import EmbeddedPostgres

@@ -9,16 +9,14 @@ import pytest
 from support.databases import fresh_database
 from support.stores import message
 
-from streamhub.domain.channels import (
+from streamhub.domain.changes import Committed
+from streamhub.domain.channels import Channel, Head, Loaded
+from streamhub.domain.drafts import (
     BanDraft,
-    Channel,
-    Committed,
     ExpireDraft,
-    Head,
     InfoDraft,
     JoinDraft,
     LeaveDraft,
-    Loaded,
     MemberDraft,
     MembershipDraft,
 )

@@ -16,15 +16,9 @@ from support.fault_proxy import FaultProxy, fault_proxy
 from support.polling import until
 from support.stores import ChatStores, created, message
 
-from streamhub.domain.channels import (
-    Committed,
-    Draft,
-    Loaded,
-    MessageDraft,
-    NotStored,
-    Outcome,
-    Repeated,
-)
+from streamhub.domain.changes import Committed, NotStored, Outcome, Repeated
+from streamhub.domain.channels import Loaded
+from streamhub.domain.drafts import Draft, MessageDraft
 from streamhub.domain.ids import UserId
 from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.embedded.stack import EmbeddedUrls

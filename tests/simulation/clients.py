@@ -12,20 +12,18 @@ from simulation.hosts import SimulatedHost
 from simulation.loop import NOBODY
 from simulation.sockets import Wire
 
-from streamhub.domain.channels import (
+from streamhub.domain.changes import (
     Change,
-    Changes,
     ChannelUpdated,
     MembersJoined,
     MembersLeft,
     MembersUpdated,
-    Mention,
     MessageCreated,
     MessageDeleted,
     MessageUpdated,
-    Overview,
     Skipped,
 )
+from streamhub.domain.channels import Changes, Mention, Overview
 from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import ChannelId, MessageId, UserId
 from streamhub.domain.messages import (

@@ -11,7 +11,8 @@ from simulation.loop import NOBODY
 from simulation.network import Network
 from simulation.parts import Parts
 
-from streamhub.domain.channels import Channel, JoinDraft, Visibility
+from streamhub.domain.channels import Channel, Visibility
+from streamhub.domain.drafts import JoinDraft
 from streamhub.domain.ids import ChannelId, HostId, UserId
 from streamhub.persistence.memory import commits
 

@@ -1,19 +1,16 @@
 """What a client holds of one channel, and the order in which it came to see it."""
 
-from streamhub.domain.channels import (
+from streamhub.domain.changes import (
     Change,
-    Changes,
-    Channel,
     ChannelUpdated,
-    Member,
     MembersJoined,
     MembersLeft,
     MembersUpdated,
-    Message,
     MessageCreated,
     MessageDeleted,
     MessageUpdated,
 )
+from streamhub.domain.channels import Changes, Channel, Member, Message
 from streamhub.domain.ids import MessageId, UserId
 
 

@@ -10,15 +10,9 @@ from typing import Any, TypeVar
 
 from simulation.loop import NOBODY, Life
 
-from streamhub.domain.channels import (
-    Changes,
-    Draft,
-    Hint,
-    Loaded,
-    Outcome,
-    Overview,
-    ReadMarker,
-)
+from streamhub.domain.changes import Hint, Outcome
+from streamhub.domain.channels import Changes, Loaded, Overview, ReadMarker
+from streamhub.domain.drafts import Draft
 from streamhub.domain.errors import StreamHubError, TryAgain
 from streamhub.domain.ids import ChannelId, UserId
 from streamhub.domain.reading import Marking

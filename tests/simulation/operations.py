@@ -9,7 +9,7 @@ from simulation.clients import Client
 from simulation.cluster import SimulatedCluster
 from simulation.hosts import SimulatedHost
 
-from streamhub.domain.channels import Delete, Edit, Operation, Pin, React
+from streamhub.domain.drafts import Delete, Edit, Operation, Pin, React
 from streamhub.domain.ids import ChannelId, UserId
 from streamhub.domain.messages import (
     AddMembers,

@@ -11,7 +11,8 @@ from streamhub.actors.channel import ChannelActor
 from streamhub.actors.ring import RingBudget
 from streamhub.actors.session import SessionActor
 from streamhub.actors.system import ActorSystem
-from streamhub.domain.channels import ChannelStore, Loaded
+from streamhub.domain.channel_store import ChannelStore
+from streamhub.domain.channels import Loaded
 from streamhub.transport.relay import Directory, Relay, Switch
 
 

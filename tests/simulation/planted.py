@@ -13,16 +13,9 @@ from simulation.scenario import Commit
 from streamhub.actors.channel import ChannelActor
 from streamhub.actors.context import Context
 from streamhub.actors.system import ActorSystem
-from streamhub.domain.channels import (
-    Change,
-    ChannelStore,
-    Committed,
-    Draft,
-    MessageDraft,
-    NotStored,
-    Outcome,
-    Settled,
-)
+from streamhub.domain.changes import Change, Committed, NotStored, Outcome, Settled
+from streamhub.domain.channel_store import ChannelStore
+from streamhub.domain.drafts import Draft, MessageDraft
 from streamhub.domain.ids import MESSAGE, MessageId
 from streamhub.domain.membership import check_may_post
 from streamhub.domain.messages import Post, Receipt

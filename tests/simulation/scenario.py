@@ -23,7 +23,8 @@ from simulation.supervision import SupervisedCluster
 from streamhub.actors import ring, session
 from streamhub.cluster import host_watch
 from streamhub.domain import sync
-from streamhub.domain.channels import Committed, Draft, Outcome
+from streamhub.domain.changes import Committed, Outcome
+from streamhub.domain.drafts import Draft
 from streamhub.domain.ids import ChannelId, UserId
 from streamhub.persistence.memory.commits import commit as real_commit
 from streamhub.persistence.memory.tables import Tables

@@ -9,7 +9,8 @@ from simulation.loop import SimulatedLoop
 from streamhub.actors.cell import Kind
 from streamhub.actors.context import Context
 from streamhub.actors.system import ActorSystem
-from streamhub.domain.channels import Draft, Outcome
+from streamhub.domain.changes import Outcome
+from streamhub.domain.drafts import Draft
 from streamhub.domain.envelopes import Envelope
 from streamhub.domain.ids import HostId, UserId
 from streamhub.domain.messages import ActorId, Answer, Message, Post

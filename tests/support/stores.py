@@ -9,27 +9,24 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
 
-from streamhub.domain.channels import (
-    Channel,
-    ChannelStore,
+from streamhub.domain.changes import (
     Committed,
-    Draft,
-    JoinDraft,
     Journal,
-    LeaveDraft,
-    Loaded,
-    Mention,
-    Message,
     MessageCreated,
     MessageDeleted,
-    MessageDraft,
     MessageUpdated,
-    Operation,
-    Outbox,
     Outcome,
-    RevisionDraft,
     Unchanged,
-    Visibility,
+)
+from streamhub.domain.channel_store import ChannelStore, Outbox
+from streamhub.domain.channels import Channel, Loaded, Mention, Message, Visibility
+from streamhub.domain.drafts import (
+    Draft,
+    JoinDraft,
+    LeaveDraft,
+    MessageDraft,
+    Operation,
+    RevisionDraft,
 )
 from streamhub.domain.ids import CHANNEL, MESSAGE, USER, ChannelId, MessageId, UserId, make_id
 from streamhub.domain.presence import PresenceStore

@@ -18,7 +18,7 @@ from streamhub.domain.access import (
 )
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import UserId
-from streamhub.protocol.frames import COMMANDS
+from streamhub.protocol.tables import COMMANDS
 
 ANN, BOB = UserId("us_a"), UserId("us_b")
 

@@ -8,32 +8,29 @@ from support.actor_bench import HERE
 from streamhub.actors.channel import ChannelActor
 from streamhub.actors.context import Token
 from streamhub.actors.ring import RingBudget
-from streamhub.domain.channels import (
+from streamhub.domain.changes import (
     Change,
-    Channel,
     Committed,
     Declined,
+    Hint,
+    MembersJoined,
+    MembersLeft,
+    MessageCreated,
+    MessageUpdated,
+    NotStored,
+    Repeated,
+    Unchanged,
+)
+from streamhub.domain.channels import Channel, Head, Loaded, Member, Message, Visibility
+from streamhub.domain.drafts import (
     Delete,
     Draft,
     Edit,
-    Head,
-    Hint,
     JoinDraft,
     LeaveDraft,
-    Loaded,
-    Member,
-    MembersJoined,
-    MembersLeft,
-    Message,
-    MessageCreated,
     MessageDraft,
-    MessageUpdated,
-    NotStored,
     React,
-    Repeated,
     RevisionDraft,
-    Unchanged,
-    Visibility,
 )
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import ChannelId, MessageId, UserId

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from support.actor_bench import THERE, Bench, simulated
 
 from streamhub.actors.inbox import InboxActor
-from streamhub.domain.channels import Channel, Hint, Mention, MessageDraft, Overview, ReadMarker
+from streamhub.domain.changes import Hint
+from streamhub.domain.channels import Channel, Mention, Overview, ReadMarker
+from streamhub.domain.drafts import MessageDraft
 from streamhub.domain.envelopes import Interest, Passed
 from streamhub.domain.errors import TryAgain
 from streamhub.domain.ids import ChannelId, MessageId, UserId

@@ -6,7 +6,7 @@ import pytest
 from support.actor_bench import ELSEWHERE, HERE, THERE, FixedDirectory, RecordingSwitch
 
 from streamhub.actors.interest import Interests
-from streamhub.domain.channels import MembersJoined
+from streamhub.domain.changes import MembersJoined
 from streamhub.domain.envelopes import (
     Changed,
     Digest,

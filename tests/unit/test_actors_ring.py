@@ -4,7 +4,7 @@ import pytest
 
 from streamhub.actors import ring
 from streamhub.actors.ring import Ring, RingBudget
-from streamhub.domain.channels import MembersLeft
+from streamhub.domain.changes import MembersLeft
 from streamhub.domain.ids import ChannelId
 
 CHANNEL = ChannelId("ch_a")

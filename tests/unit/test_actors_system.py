@@ -8,7 +8,8 @@ from support.actor_bench import ELSEWHERE, THERE, Bench, Scripted, said, simulat
 
 from streamhub.actors.context import Context, Token
 from streamhub.actors.system import MAILBOX_LIMIT, TURN
-from streamhub.domain.channels import LeaveDraft, MembersLeft, NotStored
+from streamhub.domain.changes import MembersLeft, NotStored
+from streamhub.domain.drafts import LeaveDraft
 from streamhub.domain.envelopes import Answered, Ask, Changed, Interest, Tell
 from streamhub.domain.errors import Refused, TryAgain
 from streamhub.domain.ids import ChannelId

@@ -9,9 +9,9 @@ import msgspec
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from streamhub.protocol.frames import COMMANDS
 from streamhub.protocol.rest import REQUESTS
 from streamhub.protocol.rest_words import WORDS
+from streamhub.protocol.tables import COMMANDS
 from streamhub.transport import http_openapi
 
 COMMAND_BODIES = {spec.body for spec in COMMANDS.values()}

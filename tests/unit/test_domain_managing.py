@@ -3,6 +3,7 @@
 import pytest
 
 from streamhub.actors.roster import Roster, SlowMode
+from streamhub.domain.changes import MembersJoined, MembersLeft, MembersUpdated
 from streamhub.domain.channels import (
     MUTED_FOR_EVER,
     Channel,
@@ -10,9 +11,6 @@ from streamhub.domain.channels import (
     Kind,
     Loaded,
     Member,
-    MembersJoined,
-    MembersLeft,
-    MembersUpdated,
     Mention,
     Role,
     Rules,

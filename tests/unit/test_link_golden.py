@@ -9,7 +9,8 @@ import typing
 import msgspec
 import pytest
 
-from streamhub.domain.channels import Member, Mention, Message, MessageCreated, Overview
+from streamhub.domain.changes import MessageCreated
+from streamhub.domain.channels import Member, Mention, Message, Overview
 from streamhub.domain.envelopes import (
     Answered,
     Ask,

@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 from support.stores import ChatStores, created, message
 
-from streamhub.domain.channels import Committed, Draft, Loaded, NotStored, Outcome
+from streamhub.domain.changes import Committed, NotStored, Outcome
+from streamhub.domain.channels import Loaded
+from streamhub.domain.drafts import Draft
 from streamhub.persistence.memory import (
     Fault,
     InMemoryChannelStore,

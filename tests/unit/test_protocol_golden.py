@@ -14,16 +14,9 @@ from streamhub.protocol.examples import (
     REFUSAL_EXAMPLE,
     SERVER_CONTROL_EXAMPLES,
 )
-from streamhub.protocol.frames import (
-    CLIENT_CONTROLS,
-    COMMANDS,
-    EVENTS,
-    SERVER_CONTROLS,
-    ClientFrame,
-    Reply,
-    ServerFrame,
-)
+from streamhub.protocol.frames import ClientFrame, Reply, ServerFrame
 from streamhub.protocol.received import reply_body, server_frame
+from streamhub.protocol.tables import CLIENT_CONTROLS, COMMANDS, EVENTS, SERVER_CONTROLS
 
 GOLDEN = Path(__file__).with_name("protocol_golden.txt")
 

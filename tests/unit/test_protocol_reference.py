@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from streamhub.protocol.close_codes import CloseCode
-from streamhub.protocol.frames import COMMANDS, EVENTS
 from streamhub.protocol.problems import PROBLEMS
 from streamhub.protocol.reference import reference
+from streamhub.protocol.tables import COMMANDS, EVENTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
 

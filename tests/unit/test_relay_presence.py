@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from support.actor_bench import ELSEWHERE, THERE, FixedDirectory, RecordingSwitch, simulated
 from support.listener import Listener
 
-from streamhub.domain.channels import Member, MembersJoined
+from streamhub.domain.changes import MembersJoined
+from streamhub.domain.channels import Member
 from streamhub.domain.envelopes import (
     Away,
     Changed,

@@ -7,7 +7,8 @@ import pytest
 from support.actor_bench import HERE, THERE, FixedDirectory, RecordingSwitch, simulated
 from support.listener import Listener
 
-from streamhub.domain.channels import Change, Member, MembersJoined, MembersLeft
+from streamhub.domain.changes import Change, MembersJoined, MembersLeft
+from streamhub.domain.channels import Member
 from streamhub.domain.envelopes import (
     Changed,
     Digest,

@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from streamhub.actors.indexing import CHANNELS, NotedJournal, SearchIndexing
-from streamhub.domain.channels import Committed, Draft, Head, LeaveDraft, NotStored, Outcome
+from streamhub.domain.changes import Committed, NotStored, Outcome
+from streamhub.domain.channels import Head
+from streamhub.domain.drafts import Draft, LeaveDraft
 from streamhub.domain.errors import TryAgain
 from streamhub.domain.ids import ChannelId, HostId
 from streamhub.domain.messages import ActorId

@@ -9,20 +9,9 @@ from support.actor_bench import THERE, FixedDirectory, RecordingSwitch, simulate
 from streamhub.actors import session as sessions
 from streamhub.actors.session import SessionActor
 from streamhub.domain import sync
-from streamhub.domain.channels import (
-    Change,
-    Changes,
-    Channel,
-    Committed,
-    Draft,
-    JoinDraft,
-    LeaveDraft,
-    MessageDraft,
-    Overview,
-    React,
-    RevisionDraft,
-    Skipped,
-)
+from streamhub.domain.changes import Change, Committed, Skipped
+from streamhub.domain.channels import Changes, Channel, Overview
+from streamhub.domain.drafts import Draft, JoinDraft, LeaveDraft, MessageDraft, React, RevisionDraft
 from streamhub.domain.envelopes import Changed, Listening, Passed, Standing
 from streamhub.domain.errors import SlowReader, TryAgain
 from streamhub.domain.ids import ChannelId, MessageId, SessionId, UserId

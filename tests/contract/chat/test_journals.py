@@ -5,16 +5,16 @@ import asyncio
 from msgspec.structs import replace
 from support.stores import NOW, ChatStores, committed, created, join, leave, message
 
-from streamhub.domain.channels import (
+from streamhub.domain.changes import (
     Committed,
-    Draft,
-    Head,
     MembersJoined,
     MembersLeft,
     NotStored,
     Outcome,
     Repeated,
 )
+from streamhub.domain.channels import Head
+from streamhub.domain.drafts import Draft
 
 
 async def test_messages_are_numbered_densely_in_the_order_of_the_calls(chat: ChatStores) -> None:

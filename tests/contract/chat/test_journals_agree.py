@@ -19,26 +19,19 @@ from support.stores import (
     revise,
 )
 
-from streamhub.domain.channels import (
+from streamhub.domain.changes import (
     Committed,
     Declined,
-    Delete,
-    Draft,
-    Edit,
-    Loaded,
-    Message,
     MessageCreated,
     MessageDeleted,
     MessageUpdated,
     NotStored,
-    Operation,
     Outcome,
-    Pin,
-    React,
     Repeated,
-    RevisionDraft,
     Unchanged,
 )
+from streamhub.domain.channels import Loaded, Message
+from streamhub.domain.drafts import Delete, Draft, Edit, Operation, Pin, React, RevisionDraft
 from streamhub.domain.ids import UserId
 from streamhub.persistence.embedded.stack import EmbeddedUrls
 from streamhub.persistence.postgres import open_pool

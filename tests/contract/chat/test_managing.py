@@ -17,22 +17,9 @@ from support.stores import (
     revised,
 )
 
-from streamhub.domain.channels import (
-    BanDraft,
-    Channel,
-    ChannelUpdated,
-    Delete,
-    Edit,
-    InfoDraft,
-    Loaded,
-    MemberDraft,
-    MembersLeft,
-    MembersUpdated,
-    Mention,
-    NotStored,
-    Rules,
-    Wrote,
-)
+from streamhub.domain.changes import ChannelUpdated, MembersLeft, MembersUpdated, NotStored
+from streamhub.domain.channels import Channel, Loaded, Mention, Rules, Wrote
+from streamhub.domain.drafts import BanDraft, Delete, Edit, InfoDraft, MemberDraft
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import UserId
 

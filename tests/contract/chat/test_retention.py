@@ -14,16 +14,9 @@ from support.stores import (
     revise,
 )
 
-from streamhub.domain.channels import (
-    ChannelUpdated,
-    Declined,
-    Edit,
-    ExpireDraft,
-    InfoDraft,
-    Loaded,
-    NotStored,
-    React,
-)
+from streamhub.domain.changes import ChannelUpdated, Declined, NotStored
+from streamhub.domain.channels import Loaded
+from streamhub.domain.drafts import Edit, ExpireDraft, InfoDraft, React
 from streamhub.domain.ids import ChannelId, UserId
 from streamhub.domain.reading import read_up_to, unread_from
 from streamhub.domain.retention import DAY_MS, EXPIRED_AT_ONCE, Keeping

@@ -2,19 +2,15 @@
 
 from support.stores import NOW, ChatStores, committed, created, join, message, revise, revised
 
-from streamhub.domain.channels import (
+from streamhub.domain.changes import (
     Committed,
     Declined,
-    Delete,
-    Draft,
-    Edit,
     MessageDeleted,
     MessageUpdated,
     Outcome,
-    Pin,
-    React,
     Unchanged,
 )
+from streamhub.domain.drafts import Delete, Draft, Edit, Pin, React
 from streamhub.domain.reactions import MAX_KINDS, SHOWN_USERS, Reaction
 
 

@@ -16,7 +16,8 @@ from support.stores import (
     revise,
 )
 
-from streamhub.domain.channels import Delete, Edit, ExpireDraft, InfoDraft, Loaded, Message, React
+from streamhub.domain.channels import Loaded, Message
+from streamhub.domain.drafts import Delete, Edit, ExpireDraft, InfoDraft, React
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import ChannelId, FileId, MessageId, UserId
 from streamhub.domain.retention import DAY_MS

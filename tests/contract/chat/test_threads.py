@@ -12,15 +12,8 @@ from support.stores import (
     revised,
 )
 
-from streamhub.domain.channels import (
-    Committed,
-    Declined,
-    Delete,
-    MessageDraft,
-    MessageUpdated,
-    NotStored,
-    Repeated,
-)
+from streamhub.domain.changes import Committed, Declined, MessageUpdated, NotStored, Repeated
+from streamhub.domain.drafts import Delete, MessageDraft
 from streamhub.domain.ids import MessageId
 
 

@@ -12,11 +12,11 @@ from support.fault_proxy import Cut, fault_proxy
 from support.faulty_hosts import FaultyCluster, faulty_cluster, room
 from support.strict_reader import StrictReader
 
-from streamhub.domain.channels import Change
+from streamhub.domain.changes import Change
 from streamhub.persistence.embedded.stack import EmbeddedUrls
 from streamhub.protocol import frames
-from streamhub.protocol.frames import EVENTS
 from streamhub.protocol.received import reply_body
+from streamhub.protocol.tables import EVENTS
 
 STEP_BYTES = 13
 
