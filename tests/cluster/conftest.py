@@ -2,13 +2,15 @@
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from support.names import NamingLoop
 from support.network import why_not
 from support.nodes import Nodes
+from support.shared import Shared
 from support.up import START_WITHIN_S
 
 FIRST_NODES = 3
@@ -29,9 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(START_WITHIN_S + 120))
 
 
-@pytest.fixture(scope="session")
-def nodes() -> Iterator[Nodes]:
-    """A running StreamHub."""
+@contextmanager
+def _three_machines() -> Iterator[Nodes]:
     with tempfile.TemporaryDirectory(prefix="shn-", dir="/tmp") as folder:
         nodes = Nodes(Path(folder))
         try:
@@ -39,3 +40,22 @@ def nodes() -> Iterator[Nodes]:
             yield nodes
         finally:
             nodes.close()
+
+
+_nodes = Shared(Path(__file__).parent, _three_machines)
+
+
+@pytest.fixture
+def nodes() -> Nodes:
+    """A running StreamHub."""
+    return _nodes.get()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Generator[None]:
+    yield
+    _nodes.after(nextitem)
+
+
+def pytest_unconfigure() -> None:
+    _nodes.end()

@@ -1,10 +1,12 @@
 """One running StreamHub for all end-to-end tests: each start costs about ten seconds."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.shared import Shared
 from support.up import START_WITHIN_S, Up, wait_for
 
 # The first test of a session waits for the start.
@@ -25,8 +27,8 @@ def short_tmp() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.fixture(scope="session")
-def _running() -> Iterator[Up]:
+@contextmanager
+def _started() -> Iterator[Up]:
     with tempfile.TemporaryDirectory(prefix="sh-", dir="/tmp") as folder:
         up = Up(Path(folder) / "data", cwd=Path(folder))
         try:
@@ -35,8 +37,22 @@ def _running() -> Iterator[Up]:
             up.stop()
 
 
+_running = Shared(Path(__file__).parent, _started)
+
+
 @pytest.fixture
-def running(_running: Up) -> Up:
+def running() -> Up:
     """A StreamHub of two hosts that share a port; healthy when the test begins."""
-    wait_for(_running.is_healthy, "two ready hosts")
-    return _running
+    up = _running.get()
+    wait_for(up.is_healthy, "two ready hosts")
+    return up
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Generator[None]:
+    yield
+    _running.after(nextitem)
+
+
+def pytest_unconfigure() -> None:
+    _running.end()
