@@ -45,7 +45,7 @@ def _three_machines() -> Iterator[Nodes]:
 _nodes = Shared(Path(__file__).parent, _three_machines)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def nodes() -> Nodes:
     """A running StreamHub."""
     return _nodes.get()
