@@ -4,17 +4,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from streamhub.actors.context import Context, Token
+from streamhub.actors.drafting import Drafting
 from streamhub.domain.changes import Hint
 from streamhub.domain.channel_store import ChannelStore, Outbox
 from streamhub.domain.channels import ReadMarker
 from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import ChannelId, UserId
+from streamhub.domain.kept_drafts import DraftStore
 from streamhub.domain.messages import (
     BROKEN,
     AwayChanged,
     ChannelAdded,
     ChannelRemoved,
     Done,
+    KeepDraft,
     Marked,
     MarkRead,
     MarkUnread,
@@ -43,7 +46,7 @@ class _News(NamedTuple):
 
 
 class InboxActor:
-    """One user's read markers and hints.
+    """One user's read markers, drafts and hints.
 
     What it publishes is absolute state read from rows, in the order it was read: it may come twice
     or get lost, but never an older one after a newer. What arrives while the store is at work is
@@ -52,12 +55,18 @@ class InboxActor:
     """
 
     def __init__(
-        self, user: UserId, store: ChannelStore, outbox: Outbox, view: Callable[[], int]
+        self,
+        user: UserId,
+        store: ChannelStore,
+        outbox: Outbox,
+        drafts: DraftStore,
+        view: Callable[[], int],
     ) -> None:
         self._user = user
         self._store = store
         self._outbox = outbox
         self._view = view
+        self._drafting = Drafting(user, drafts)
         self._marks: dict[ChannelId, Marking] = {}
         self._waiting: list[tuple[ChannelId, Token]] = []
         self._hints: dict[int, Hint] = {}
@@ -78,6 +87,9 @@ class InboxActor:
     def on_hint(self, take: TakeHint, ctx: Context) -> None:
         self._hints[take.hint.number] = take.hint
         self._turn(ctx)
+
+    def on_keep_draft(self, keep: KeepDraft, ctx: Context) -> None:
+        self._drafting.take(keep, ctx)
 
     def on_set_away(self, said: SetAway, ctx: Context) -> None:
         ctx.publish(AwayChanged(away=said.away))
@@ -150,6 +162,7 @@ class InboxActor:
         MarkRead: on_mark_read,
         MarkUnread: on_mark_unread,
         TakeHint: on_hint,
+        KeepDraft: on_keep_draft,
         SetAway: on_set_away,
     }
 

@@ -4,6 +4,7 @@ import secrets
 from typing import Final
 
 from streamhub.client.calls import WITHIN_S as WITHIN_S
+from streamhub.client.commands_drafting import DraftingCommands
 from streamhub.client.commands_managing import ManagingCommands
 from streamhub.client.commands_presence import PresenceCommands
 from streamhub.client.commands_reporting import ReportingCommands
@@ -49,6 +50,8 @@ HARMLESS: Final = frozenset(
         "channel.update",
         "channel.archive",
         "direct.open",
+        "draft.list",
+        "draft.set",
         "member.list",
         "member.update",
         "member.ban",
@@ -81,6 +84,7 @@ HARMLESS: Final = frozenset(
 
 
 class Commands(
+    DraftingCommands,
     ManagingCommands,
     PresenceCommands,
     ReportingCommands,

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from streamhub.protocol.drafting import DraftObject
 from streamhub.protocol.frames import (
     ChannelObject,
     ChannelOverview,
@@ -103,6 +104,12 @@ class PresenceUpdated(Struct, frozen=True):
     presence: PresenceObject
 
 
+class DraftUpdated(Struct, frozen=True):
+    """What one is writing, from whatever session; without text there is none any more."""
+
+    draft: DraftObject
+
+
 class ServerNotice(Struct, frozen=True):
     """Words from the operator, to be shown."""
 
@@ -129,6 +136,7 @@ ClientEvent = (
     | ChannelRemoved
     | ChannelReset
     | ReadUpdated
+    | DraftUpdated
     | TypingStarted
     | SeenUpdated
     | PresenceUpdated

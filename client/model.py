@@ -7,6 +7,7 @@ from typing import Final
 from streamhub.client import events
 from streamhub.client.channel_state import ChannelState, Need
 from streamhub.client.events import ClientEvent
+from streamhub.protocol.drafting import DraftObject
 from streamhub.protocol.frames import (
     ChannelAdded,
     ChannelOverview,
@@ -104,6 +105,8 @@ class Model:
         match event.body:
             case Typing(channel=channel, user=user):
                 return [] if busy else [events.TypingStarted(channel, user)]
+            case DraftObject() as draft:
+                return [] if busy else [events.DraftUpdated(draft)]
             case SeenEvent(channel=channel, user=user, seq=seq):
                 return [] if busy else [events.SeenUpdated(channel, user, seq)]
             case PresenceObject() as presence:

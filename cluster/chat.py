@@ -31,6 +31,7 @@ from streamhub.domain.ids import ChannelId, HostId, SessionId, UserId
 from streamhub.domain.messages import Reconsider, presence_actor
 from streamhub.domain.presence import PRESENCE_CHANGED, Kept
 from streamhub.persistence.channels import PostgresChannelStore
+from streamhub.persistence.kept_drafts import PostgresDraftStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool
 from streamhub.persistence.presence import PostgresPresenceStore
@@ -88,6 +89,7 @@ class Chat:
         self._presences = PostgresPresenceStore(pool)
         self._sees_presence = settings.chat.presence
         self._outbox = PostgresOutbox(pool)
+        self._drafts = PostgresDraftStore(pool)
         self._journal = PostgresJournal(pool, lanes=settings.cluster.lanes)
         search = PostgresSearch(pool)
         self.indexing = SearchIndexing(host, search, membership)
@@ -119,6 +121,7 @@ class Chat:
             people=accounts.people,
             replies=PostgresReplyStore(pool),
             reports=reports,
+            drafts=self._drafts,
             search=search,
             now_ms=clock.now_ms,
             random_bytes=clock.random_bytes,
@@ -195,7 +198,8 @@ class Chat:
             return ChannelActor(loaded, budget)
 
         def make_inbox(user: UserId) -> InboxActor:
-            return InboxActor(user, self._store, self._outbox, lambda: self._membership.version)
+            version = lambda: self._membership.version  # noqa: E731
+            return InboxActor(user, self._store, self._outbox, self._drafts, version)
 
         async def load_inbox(key: str) -> UserId:
             return UserId(key)

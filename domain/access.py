@@ -66,6 +66,8 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "channel.sync": _READ,
         "channel.update": _WRITE,
         "direct.open": _WRITE,
+        "draft.list": _READ,
+        "draft.set": _READ,
         "focus": _READ,
         "member.add": _WRITE,
         "member.ban": _WRITE,

@@ -15,6 +15,7 @@ from streamhub.domain.channels import Message as StoredMessage
 from streamhub.domain.drafts import Operation
 from streamhub.domain.errors import Refused, StreamHubError, TryAgain
 from streamhub.domain.ids import ChannelId, FileId, MessageId, UserId
+from streamhub.domain.kept_drafts import KeptDraft
 from streamhub.domain.presence import State, Status
 
 
@@ -179,6 +180,14 @@ class TakeHint(msgspec.Struct, frozen=True, kw_only=True, tag="hint"):
     hint: Hint
 
 
+class KeepDraft(msgspec.Struct, frozen=True, kw_only=True, tag="keep_draft"):
+    """Keep what the user is writing. The answer is `DraftUpdated`."""
+
+    channel: ChannelId
+    text: str
+    thread: MessageId | None = None
+
+
 class SetAway(msgspec.Struct, frozen=True, kw_only=True, tag="set_away"):
     """All sessions of the user are away, or no longer. The answer is `Done`, once they are told."""
 
@@ -219,7 +228,7 @@ OfChannel = (
     | Seen
     | Typing
 )
-OfInbox = MarkRead | MarkUnread | TakeHint | SetAway
+OfInbox = MarkRead | MarkUnread | TakeHint | KeepDraft | SetAway
 OfPresence = SetPresence | GetPresence | Reconsider
 Message = OfChannel | OfInbox | OfPresence
 
@@ -298,8 +307,22 @@ class PresenceUpdated(msgspec.Struct, frozen=True, kw_only=True, tag="presence.u
     status: Status | None = None
 
 
+class DraftUpdated(msgspec.Struct, frozen=True, kw_only=True, tag="draft.updated"):
+    """What the user is writing; an answer, and to the user's sessions."""
+
+    draft: KeptDraft
+
+
 Answer = (
-    Receipt | Revised | MembersChanged | ChannelChanged | Marked | Done | PresenceUpdated | Problem
+    Receipt
+    | Revised
+    | MembersChanged
+    | ChannelChanged
+    | Marked
+    | Done
+    | PresenceUpdated
+    | DraftUpdated
+    | Problem
 )
 
 MOVED: Final = Problem(code="moved", detail="ask its new owner", retry_after_ms=50, again=True)
@@ -355,5 +378,11 @@ class AwayChanged(msgspec.Struct, frozen=True, kw_only=True, tag="away.changed")
 
 
 Passing = (
-    ChannelAdded | ChannelRemoved | ReadUpdated | TypingStarted | SeenUpdated | PresenceUpdated
+    ChannelAdded
+    | ChannelRemoved
+    | ReadUpdated
+    | TypingStarted
+    | SeenUpdated
+    | PresenceUpdated
+    | DraftUpdated
 )

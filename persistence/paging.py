@@ -7,6 +7,7 @@ from streamhub.domain.accounts import Account
 from streamhub.domain.channels import Channel, History, Member, Message, Saved, Thread
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import CHANNEL, MESSAGE, REPORT, USER, is_id
+from streamhub.domain.kept_drafts import KeptDraft
 from streamhub.domain.reports import Report
 
 ABOVE_ALL_IDS: Final = "~"
@@ -102,6 +103,24 @@ def before_thread(cursor: str | None) -> str:
 
 def thread_cursor(items: Sequence[Thread], *, more: bool) -> str | None:
     return items[-1].root.id if more else None
+
+
+def before_draft(cursor: str | None) -> tuple[int, str, str]:
+    """The time, channel and thread before which a page of drafts begins. Raises Refused."""
+    if cursor is None:
+        return ABOVE_ALL_TIMES, ABOVE_ALL_IDS, ABOVE_ALL_IDS
+    at, _, place = cursor.partition(".")
+    channel, _, thread = place.partition(".")
+    if not (at.isdecimal() and len(at) <= 16 and is_id(channel, CHANNEL)):
+        raise _bad_cursor()
+    if thread and not is_id(thread, MESSAGE):
+        raise _bad_cursor()
+    return int(at), channel, thread
+
+
+def draft_cursor(items: Sequence[KeptDraft], *, more: bool) -> str | None:
+    last = items[-1] if more else None
+    return f"{last.updated_at}.{last.channel}.{last.thread or ''}" if last else None
 
 
 def before_report(cursor: str | None) -> str:

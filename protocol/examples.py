@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import structs
 
+from streamhub.protocol.drafting import DraftList, DraftObject, DraftPage, DraftSet
 from streamhub.protocol.frames import (
     API,
     Auth,
@@ -167,6 +168,7 @@ _INFO: Final = ChannelObject(
 _PROMOTED: Final = structs.replace(_MEMBER, role="moderator", rev=48_228)
 _BANNED: Final = structs.replace(_GONE, banned=True, rev=48_230)
 _CLOSED: Final = structs.replace(_INFO, archived=True, rev=48_229)
+_DRAFT: Final = DraftObject(channel=_CHANNEL, text="I have been", updated_at=_AT)
 _DIRECT: Final = ChannelObject(
     id="ch_01kc3v7p9qrstvwxyz01234568",
     kind="direct",
@@ -439,6 +441,13 @@ COMMAND_EXAMPLES: Final[Mapping[str, tuple[Command, Reply]]] = MappingProxyType(
                 MessagePage(items=(_POST,)),
             ),
             (
+                Command(
+                    name="draft.set", i=45, body=DraftSet(channel=_CHANNEL, text="I have been")
+                ),
+                _DRAFT,
+            ),
+            (Command(name="draft.list", i=46, body=DraftList()), DraftPage(items=(_DRAFT,))),
+            (
                 Command(name="thread.list", i=25, body=ThreadList()),
                 ThreadPage(items=(_THREAD,)),
             ),
@@ -524,6 +533,7 @@ EVENT_EXAMPLES: Final[Mapping[str, Event]] = MappingProxyType(
             Event(name="channel.added", body=ChannelAdded(channel=_OVERVIEW)),
             Event(name="channel.removed", body=ChannelRef(channel=_CHANNEL)),
             Event(name="read.updated", body=_READ),
+            Event(name="draft.updated", body=_DRAFT),
             Event(name="typing.started", body=Typing(channel=_CHANNEL, user=_BOB)),
             Event(name="seen.updated", body=SeenEvent(channel=_CHANNEL, user=_BOB, seq=40_111)),
             Event(

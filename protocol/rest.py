@@ -89,6 +89,8 @@ CHAT: Final = (
     _chat("PUT", f"{_MESSAGE}/saved", "message.save"),
     _chat("DELETE", f"{_MESSAGE}/saved", "message.unsave"),
     _chat("GET", "/v1/saved", "message.saved"),
+    _chat("PUT", f"{_CHANNEL}/draft", "draft.set"),
+    _chat("GET", "/v1/drafts", "draft.list"),
     _chat("POST", f"{_MESSAGE}/reports", "message.report"),
     _chat("GET", "/v1/search", "message.search"),
     _chat("POST", f"{_MESSAGE}/thread/read", "thread.read"),

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from streamhub.protocol.drafting import DraftList, DraftObject, DraftPage, DraftSet
 from streamhub.protocol.frames import (
     Auth,
     AuthExpiring,
@@ -207,6 +208,12 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
             MessagePage,
             "Messages you may read, found by words and filters, newest first.",
         ),
+        "draft.set": CommandSpec(
+            DraftSet, DraftObject, "Keep what you are writing, for your other devices."
+        ),
+        "draft.list": CommandSpec(
+            DraftList, DraftPage, "What you are writing, the last one first, by pages."
+        ),
         "thread.list": CommandSpec(
             ThreadList, ThreadPage, "The threads you follow: those you began or replied to."
         ),
@@ -250,6 +257,9 @@ EVENTS: Final[Mapping[str, EventSpec]] = MappingProxyType(
         "channel.removed": EventSpec(ChannelRef, "inbox", "You no longer belong to a channel."),
         "read.updated": EventSpec(
             ReadState, "inbox", "You read on, or marked as unread, in another session."
+        ),
+        "draft.updated": EventSpec(
+            DraftObject, "inbox", "You are writing something, or no longer, in another session."
         ),
         "typing.started": EventSpec(Typing, "ephemeral", "Somebody types."),
         "seen.updated": EventSpec(

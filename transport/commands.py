@@ -15,6 +15,7 @@ from streamhub.domain.channel_store import ChannelStore
 from streamhub.domain.channels import Changes, Channel, History, Mention, Rules
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import CHANNEL, RANDOM_BYTES, ChannelId, MessageId, UserId, make_id
+from streamhub.domain.kept_drafts import DraftStore
 from streamhub.domain.membership import MAX_CHANNELS_PER_USER
 from streamhub.domain.mentions import handles_in, mentions_in
 from streamhub.domain.messages import (
@@ -43,6 +44,7 @@ from streamhub.protocol.tables import COMMANDS
 from streamhub.transport import wire
 from streamhub.transport.asking import Asking
 from streamhub.transport.commands_directs import Directs
+from streamhub.transport.commands_drafting import DraftingCommands
 from streamhub.transport.commands_managing import ManagingCommands, members
 from streamhub.transport.commands_presence import PresenceCommands
 from streamhub.transport.commands_reporting import ReportingCommands
@@ -79,6 +81,7 @@ class Commands:
         people: People,
         replies: ReplyStore,
         reports: ReportStore,
+        drafts: DraftStore,
         search: SearchStore,
         now_ms: Callable[[], int],
         random_bytes: Callable[[int], bytes],
@@ -98,6 +101,7 @@ class Commands:
             **ThreadCommands(store).handlers,
             **SavingCommands(store, now_ms).handlers,
             **ManagingCommands(store, people).handlers,
+            **DraftingCommands(drafts).handlers,
             **ReportingCommands(store, reports, now_ms, random_bytes).handlers,
             **PresenceCommands(presence, now_ms).handlers,
             **SearchingCommands(search, people).handlers,

@@ -32,6 +32,8 @@ DELETE /v1/channels/{channel}/messages/{message}/pin        pin.remove
 PUT    /v1/channels/{channel}/messages/{message}/saved      message.save
 DELETE /v1/channels/{channel}/messages/{message}/saved      message.unsave
 GET    /v1/saved                          message.saved
+PUT    /v1/channels/{channel}/draft       draft.set
+GET    /v1/drafts                         draft.list
 POST   /v1/channels/{channel}/messages/{message}/reports    message.report
 GET    /v1/search                         message.search
 POST   /v1/channels/{channel}/messages/{message}/thread/read  thread.read
@@ -50,6 +52,7 @@ from aiohttp import hdrs, web
 
 from streamhub.domain.errors import Refused
 from streamhub.protocol import (
+    drafting,
     frames,
     managing,
     presence,
@@ -100,6 +103,8 @@ _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_PUT, f"{_MESSAGE}/saved", saving.MessageSave, 200),
     (hdrs.METH_DELETE, f"{_MESSAGE}/saved", saving.MessageUnsave, 200),
     (hdrs.METH_GET, "/v1/saved", saving.MessageSaved, 200),
+    (hdrs.METH_PUT, "/v1/channels/{channel}/draft", drafting.DraftSet, 200),
+    (hdrs.METH_GET, "/v1/drafts", drafting.DraftList, 200),
     (hdrs.METH_POST, f"{_MESSAGE}/reports", reports.MessageReport, 200),
     (hdrs.METH_GET, "/v1/search", searching.MessageSearch, 200),
     (hdrs.METH_POST, f"{_MESSAGE}/thread/read", threads.ThreadRead, 200),

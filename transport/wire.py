@@ -2,7 +2,8 @@
 
 from streamhub.domain import changes, channels, messages
 from streamhub.domain.channels import Overview, ReadMarker
-from streamhub.protocol import frames
+from streamhub.domain.kept_drafts import KeptDraft
+from streamhub.protocol import drafting, frames
 from streamhub.protocol.presence import PresenceObject, StatusObject
 
 
@@ -117,6 +118,15 @@ def receipt(receipt: messages.Receipt) -> frames.Receipt:
     )
 
 
+def draft_object(draft: KeptDraft) -> drafting.DraftObject:
+    return drafting.DraftObject(
+        channel=draft.channel,
+        thread=draft.thread,
+        text=draft.text,
+        updated_at=draft.updated_at,
+    )
+
+
 def history(page: channels.History) -> frames.History:
     return frames.History(
         items=tuple(message_object(message) for message in page.messages),
@@ -181,6 +191,8 @@ def passing_event(event: messages.Passing) -> frames.Event:
             )
         case messages.ReadUpdated():
             return frames.Event(name="read.updated", body=read_state(event.marker))
+        case messages.DraftUpdated():
+            return frames.Event(name="draft.updated", body=draft_object(event.draft))
         case messages.SeenUpdated():
             seen = frames.SeenEvent(channel=event.channel, user=event.user, seq=event.seq)
             return frames.Event(name="seen.updated", body=seen)

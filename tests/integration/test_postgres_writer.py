@@ -22,6 +22,7 @@ from streamhub.domain.drafts import Draft, MessageDraft
 from streamhub.domain.ids import UserId
 from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.embedded.stack import EmbeddedUrls
+from streamhub.persistence.kept_drafts import PostgresDraftStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool, open_pool
 from streamhub.persistence.presence import PostgresPresenceStore
@@ -89,7 +90,14 @@ async def stage(servers: EmbeddedUrls) -> AsyncIterator[Stage]:
         journal = PostgresJournal(pool, lanes=1)
         store, outbox = PostgresChannelStore(direct), PostgresOutbox(direct)
         search = PostgresSearch(direct)
-        others = (PostgresRetentionStore(direct), PostgresPresenceStore(direct), search, search)
+        drafts = PostgresDraftStore(direct)
+        others = (
+            PostgresRetentionStore(direct),
+            drafts,
+            PostgresPresenceStore(direct),
+            search,
+            search,
+        )
         stores = ChatStores(store, journal, outbox, journal, *others)
         alice = stores.user()
         channel = await stores.channel(alice)

@@ -26,6 +26,7 @@ from streamhub.domain.envelopes import Envelope
 from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import ChannelId, HostId, SessionId, UserId
 from streamhub.domain.messages import ActorId, Answer, Message, Post, placed_as
+from streamhub.persistence.memory.kept_drafts import InMemoryDraftStore
 from streamhub.transport.asking import Asking
 
 PAUSE_BYTES: Final = 1200
@@ -131,6 +132,7 @@ class SimulatedHost:
         self.store = SimulatedChannelStore(database)
         self.journal = parts.journal(database, self.life)
         self._outbox = SimulatedOutbox(database)
+        self._drafts = InMemoryDraftStore(database.tables)
         self.clock = SimulatedClock(random)
         self.actors = parts.system(
             host,
@@ -275,7 +277,9 @@ class SimulatedHost:
             ),
             "inbox": Kind(
                 load_inbox,
-                lambda user: InboxActor(user, self.store, self._outbox, lambda: self.version),
+                lambda user: InboxActor(
+                    user, self.store, self._outbox, self._drafts, lambda: self.version
+                ),
                 _INBOX_IDLE_S,
             ),
         }

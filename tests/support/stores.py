@@ -29,16 +29,19 @@ from streamhub.domain.drafts import (
     RevisionDraft,
 )
 from streamhub.domain.ids import CHANNEL, MESSAGE, USER, ChannelId, MessageId, UserId, make_id
+from streamhub.domain.kept_drafts import DraftStore
 from streamhub.domain.presence import PresenceStore
 from streamhub.domain.retention import RetentionStore
 from streamhub.domain.search import SearchIndex, SearchStore
 from streamhub.persistence.channels import PostgresChannelStore
+from streamhub.persistence.kept_drafts import PostgresDraftStore
 from streamhub.persistence.memory import (
     InMemoryChannelStore,
     InMemoryJournal,
     InMemoryOutbox,
     Tables,
 )
+from streamhub.persistence.memory.kept_drafts import InMemoryDraftStore
 from streamhub.persistence.memory.presence import InMemoryPresenceStore
 from streamhub.persistence.memory.retention import InMemoryRetentionStore
 from streamhub.persistence.memory.search import InMemorySearch
@@ -62,6 +65,7 @@ class ChatStores:
     other_journal: Journal
     """Another host's."""
     retention: RetentionStore
+    drafts: DraftStore
     presences: PresenceStore
     search: SearchStore
     index: SearchIndex
@@ -229,6 +233,7 @@ def in_memory() -> ChatStores:
         InMemoryOutbox(tables),
         InMemoryJournal(tables, call_soon),
         InMemoryRetentionStore(tables),
+        InMemoryDraftStore(tables),
         InMemoryPresenceStore(tables),
         search,
         search,
@@ -247,6 +252,7 @@ async def in_postgres(pool: Pool) -> AsyncIterator[ChatStores]:
             PostgresOutbox(pool),
             other,
             PostgresRetentionStore(pool),
+            PostgresDraftStore(pool),
             PostgresPresenceStore(pool),
             search,
             search,

@@ -12,6 +12,7 @@ from streamhub.domain.drafts import MessageDraft
 from streamhub.domain.envelopes import Interest, Passed
 from streamhub.domain.errors import TryAgain
 from streamhub.domain.ids import ChannelId, MessageId, UserId
+from streamhub.domain.kept_drafts import KeptDraft
 from streamhub.domain.messages import (
     BROKEN,
     ActorId,
@@ -20,6 +21,8 @@ from streamhub.domain.messages import (
     ChannelAdded,
     ChannelRemoved,
     Done,
+    DraftUpdated,
+    KeepDraft,
     Marked,
     MarkRead,
     MarkUnread,
@@ -31,6 +34,7 @@ from streamhub.domain.messages import (
 from streamhub.domain.reading import Marking
 from streamhub.persistence.memory import InMemoryChannelStore, InMemoryOutbox, Tables
 from streamhub.persistence.memory.commits import commit
+from streamhub.persistence.memory.kept_drafts import InMemoryDraftStore
 
 ALICE, BOB = UserId("us_alice"), UserId("us_bob")
 GENERAL, SECRET = ChannelId("ch_general"), ChannelId("ch_secret")
@@ -60,6 +64,21 @@ class Store(InMemoryChannelStore):
         return await super().overview(channel, user)
 
 
+class Drafts(InMemoryDraftStore):
+    """The twin; the first of what it keeps takes longest, and some fail."""
+
+    def __init__(self, tables: Tables) -> None:
+        super().__init__(tables)
+        self.takes_s = [1.5, 1.0, 0.5]
+        self.error: Exception | None = None
+
+    async def keep(self, user: UserId, draft: KeptDraft) -> bool | None:
+        await asyncio.sleep(self.takes_s.pop(0))
+        if self.error is not None:
+            raise self.error
+        return await super().keep(user, draft)
+
+
 class Stage:
     """Alice's inbox, in a system where THERE listens; ten messages in a channel of hers."""
 
@@ -69,12 +88,14 @@ class Stage:
         self.view = 4
         self.store = Store(self.tables)
         self.outbox = InMemoryOutbox(self.tables)
+        self.drafts = Drafts(self.tables)
 
         async def load(key: str) -> UserId:
             return UserId(key)
 
         self.host = Bench(
-            load, lambda user: InboxActor(user, self.store, self.outbox, lambda: self.view)
+            load,
+            lambda user: InboxActor(user, self.store, self.outbox, self.drafts, lambda: self.view),
         )
 
     async def begin(self) -> None:
@@ -111,6 +132,9 @@ class Stage:
 
     def unmark(self, seq: int) -> list[Answer]:
         return self.host.ask(ALICE, MarkUnread(channel=GENERAL, seq=seq))
+
+    def write(self, text: str, channel: ChannelId = GENERAL) -> list[Answer]:
+        return self.host.ask(ALICE, KeepDraft(channel=channel, text=text))
 
     def hint(self, hint: Hint) -> None:
         self.host.system.tell(ActorId("thing", ALICE), TakeHint(hint=hint))
@@ -289,3 +313,30 @@ async def test_all_sessions_are_told_that_their_user_is_away() -> None:
     await asyncio.sleep(0.1)
     assert answers == [Done()]
     assert stage.published() == [AwayChanged(away=True)]
+
+
+@simulated
+async def test_the_last_draft_that_was_said_is_the_last_one_kept() -> None:
+    stage = Stage()
+    await stage.begin()
+    answers = [stage.write(text) for text in ("h", "hi", "")]
+    await asyncio.sleep(3.5)
+    told = stage.published()
+    assert [one.draft.text for one in told if isinstance(one, DraftUpdated)] == ["h", "hi", ""]
+    assert [answer for (answer,) in answers] == told
+    assert (await stage.drafts.drafts(ALICE, None, 9)).items == ()
+
+
+@simulated
+async def test_a_draft_that_cannot_be_kept_holds_nobody_up_and_nobody_is_told() -> None:
+    stage = Stage()
+    await stage.begin()
+    stage.drafts.error = TryAgain("unavailable", "away", retry_after_ms=7)
+    away = stage.write("lost")
+    await asyncio.sleep(3.5)
+    stage.drafts.error = None
+    strange, kept = stage.write("no", SECRET), stage.write("yes")
+    await asyncio.sleep(3.5)
+    codes = [one.code for (one,) in (away, strange) if isinstance(one, Problem)]
+    assert codes == ["unavailable", "not_found"]
+    assert kept == stage.published()

@@ -17,6 +17,7 @@ from streamhub.persistence.memory import (
     InMemoryOutbox,
     Tables,
 )
+from streamhub.persistence.memory.kept_drafts import InMemoryDraftStore
 from streamhub.persistence.memory.presence import InMemoryPresenceStore
 from streamhub.persistence.memory.retention import InMemoryRetentionStore
 from streamhub.persistence.memory.search import InMemorySearch
@@ -38,7 +39,14 @@ class Stage:
         self.journal = InMemoryJournal(tables, self.steps.append, faults=self._fault)
         other = InMemoryJournal(tables, asyncio.get_running_loop().call_soon)
         search = InMemorySearch(tables)
-        others = (InMemoryRetentionStore(tables), InMemoryPresenceStore(tables), search, search)
+        drafts = InMemoryDraftStore(tables)
+        others = (
+            InMemoryRetentionStore(tables),
+            drafts,
+            InMemoryPresenceStore(tables),
+            search,
+            search,
+        )
         self.stores = ChatStores(self.store, other, InMemoryOutbox(tables), other, *others)
         self.alice = self.stores.user()
 

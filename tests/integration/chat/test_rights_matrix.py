@@ -227,6 +227,7 @@ BODIES: Mapping[str, Mapping[str, object]] = {
     "member.add": {"users": []},
     "member.update": {"role": "owner"},
     "message.report": {"reason": "spam"},
+    "draft.set": {"text": "intruder"},
     "token.create": {"name": "x", "scopes": ["chat:read"]},
 }
 
