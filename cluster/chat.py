@@ -198,8 +198,10 @@ class Chat:
             return ChannelActor(loaded, budget)
 
         def make_inbox(user: UserId) -> InboxActor:
-            version = lambda: self._membership.version  # noqa: E731
-            return InboxActor(user, self._store, self._outbox, self._drafts, version)
+            return InboxActor(user, self._store, self._outbox, self._drafts, view)
+
+        def view() -> int:
+            return self._membership.version
 
         async def load_inbox(key: str) -> UserId:
             return UserId(key)
