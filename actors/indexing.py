@@ -6,12 +6,12 @@ from typing import Final
 
 import structlog
 
+from streamhub.actors.jobs import OneHost, repeat
 from streamhub.actors.ports import Directory
 from streamhub.domain.changes import Committed, Journal, Outcome
 from streamhub.domain.drafts import Draft
 from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import ChannelId, HostId
-from streamhub.domain.messages import ActorId
 from streamhub.domain.search import SearchIndex
 
 log = structlog.get_logger()
@@ -30,8 +30,6 @@ _LOOKED_AT: Final = 500
 _ENOUGH: Final = 1_000
 """Channels that wait, above which no others are sought."""
 
-_WALKER: Final = ActorId("search", "walk")
-
 
 class SearchIndexing:
     """Each host indexes the channels it wrote to. One host walks over all channels, some a second,
@@ -41,9 +39,8 @@ class SearchIndexing:
     """
 
     def __init__(self, host: HostId, index: SearchIndex, directory: Directory) -> None:
-        self._host = host
         self._index = index
-        self._directory = directory
+        self._duty = OneHost("search", host, directory)
         self._waiting: dict[ChannelId, None] = {}
         self._after: ChannelId | None = None
         self._counted = 0
@@ -62,9 +59,7 @@ class SearchIndexing:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            await asyncio.sleep(EVERY_S)
-            await self.catch_up()
+        await repeat("search", EVERY_S, self.catch_up)
 
     async def catch_up(self) -> None:
         """Look for what is missing, and index what waits, batch by batch."""
@@ -92,7 +87,7 @@ class SearchIndexing:
                 self.note(channel)
 
     async def _walk(self) -> None:
-        if not (self._directory.serving and self._directory.owner(_WALKER) == self._host):
+        if not self._duty.is_this:
             self._after, self._counted, self.behind = None, 0, 0
             return
         if len(self._waiting) >= _ENOUGH:

@@ -1,11 +1,11 @@
 """Telling channels that keep messages for some days only when some are due."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Final, Protocol
 
 import structlog
 
+from streamhub.actors.jobs import OneHost, repeat
 from streamhub.actors.ports import Directory
 from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import HostId
@@ -16,7 +16,6 @@ log = structlog.get_logger()
 
 EVERY_S: Final = 600.0
 _LIMIT: Final = 500
-_SWEEPER: Final = ActorId("retention", "sweep")
 
 
 class _Actors(Protocol):
@@ -34,18 +33,18 @@ class RetentionSweep:
         directory: Directory,
         now_ms: Callable[[], int],
     ) -> None:
-        self._host = host
         self._store = store
         self._actors = actors
-        self._directory = directory
+        self._duty = OneHost("retention", host, directory)
         self._now_ms = now_ms
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            await asyncio.sleep(EVERY_S)
-            if self._directory.serving and self._directory.owner(_SWEEPER) == self._host:
-                await self.sweep()
+        await repeat("retention", EVERY_S, self._turn)
+
+    async def _turn(self) -> None:
+        if self._duty.is_this:
+            await self.sweep()
 
     async def sweep(self) -> int:
         """Tell the channels of which messages are due now; how many these are."""

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - what is put into the statements is a list of columns
 """Reports of messages in PostgreSQL."""
 
 from typing import Final
@@ -29,17 +30,17 @@ _FILE: Final = """
 _OPEN: Final = f"""
     SELECT {_COLUMNS} FROM reports
     WHERE closed_at IS NULL AND id < $1 ORDER BY id DESC LIMIT $2
-"""  # noqa: S608 - the list of columns
+"""
 _CLOSED: Final = f"""
     SELECT {_COLUMNS} FROM reports
     WHERE closed_at IS NOT NULL AND id < $1 ORDER BY id DESC LIMIT $2
-"""  # noqa: S608 - the list of columns
-_ONE: Final = f"SELECT {_COLUMNS} FROM reports WHERE id = $1"  # noqa: S608 - the list of columns
+"""
+_ONE: Final = f"SELECT {_COLUMNS} FROM reports WHERE id = $1"
 _CLOSE: Final = f"""
     UPDATE reports SET closed_at = $2, closed_by = $3, outcome = $4, closing_note = $5
     WHERE id = $1 AND closed_at IS NULL
     RETURNING {_COLUMNS}
-"""  # noqa: S608 - the list of columns
+"""
 
 
 class PostgresReportStore:
