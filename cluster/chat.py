@@ -1,8 +1,8 @@
 """The chat of one host, put together: actors, links, relay, sockets, commands and accounts."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
 
 import structlog
 from aiohttp import web
@@ -19,6 +19,7 @@ from streamhub.actors.sweep import OutboxSweep
 from streamhub.actors.system import ActorSystem
 from streamhub.cluster.accounts import Accounts
 from streamhub.cluster.clock import SystemClock
+from streamhub.cluster.files import Filing
 from streamhub.cluster.membership import Membership
 from streamhub.config import Secret, Settings
 from streamhub.domain import envelopes
@@ -65,6 +66,10 @@ _CHANNEL_IDLE_S: Final = 300.0
 _INBOX_IDLE_S: Final = 60.0
 
 
+class _Job(Protocol):
+    async def run(self) -> None: ...
+
+
 class Chat:
     """What a host does for its clients. Made and started once it has stores and a membership."""
 
@@ -80,6 +85,7 @@ class Chat:
         cluster_secret: Secret,
         epoch: int,
         fair_use: FairUse,
+        filing: Filing | None = None,
         rules: Rules | None = None,
         tls: LinkTls | None = None,
     ) -> None:
@@ -101,9 +107,12 @@ class Chat:
             on_stranger=membership.look,
             tls=tls,
         )
+        kinds = self._kinds()
+        if filing is not None:
+            kinds["upload"] = filing.kind
         self.actors = ActorSystem(
             host,
-            self._kinds(),
+            kinds,
             directory=membership,
             switch=self.links,
             journal=NotedJournal(self._journal, self.indexing.note),
@@ -160,10 +169,14 @@ class Chat:
             *http_openapi.routes(),
         )
         self.private_routes = [web.get(link_calls.PATH, self.links.accept)]
-        self._sweep = OutboxSweep(host, self._outbox, self.actors, membership)
+        sweep = OutboxSweep(host, self._outbox, self.actors, membership)
         retention = PostgresRetentionStore(pool)
-        self._expiry = RetentionSweep(host, retention, self.actors, membership, clock.now_ms)
-        self._sweeping: list[asyncio.Task[None]] = []
+        expiry = RetentionSweep(host, retention, self.actors, membership, clock.now_ms)
+        self._jobs: list[_Job] = [sweep, expiry, self.indexing]
+        if filing is not None:
+            self.routes = (*self.routes, *filing.routes(asking, clock))
+            self._jobs.append(filing.care(host, self.actors, membership, clock))
+        self._working: list[asyncio.Task[None]] = []
         self._measure(metrics)
 
     async def start(self) -> None:
@@ -174,15 +187,14 @@ class Chat:
         self.sockets.start()
         self._membership.on_view(self._on_view)
         self._membership.on_entry(self._on_entry)
-        jobs = (self._sweep, self._expiry, self.indexing)
-        self._sweeping = [asyncio.create_task(job.run()) for job in jobs]
+        self._working = [asyncio.create_task(job.run()) for job in self._jobs]
 
     async def stop(self) -> None:
         """Close the sockets, drop the actors, flush the journal."""
         await self.sockets.close(CloseCode.RESTARTING)
-        for task in self._sweeping:
+        for task in self._working:
             task.cancel()
-        await asyncio.gather(*self._sweeping, return_exceptions=True)
+        await asyncio.gather(*self._working, return_exceptions=True)
         await self.relay.close()
         await self.actors.close()
         await self.links.close()
@@ -191,7 +203,7 @@ class Chat:
 
     # -- parts ------------------------------------------------------------------------------
 
-    def _kinds(self) -> Mapping[str, Kind]:
+    def _kinds(self) -> dict[str, Kind]:
         budget = RingBudget()
 
         def make_channel(loaded: Loaded) -> ChannelActor:
@@ -327,4 +339,5 @@ class Chat:
 
 def features(settings: Settings) -> tuple[str, ...]:
     """What clients may use here, as `hello` and `GET /v1/server` say."""
-    return ("chat", "presence") if settings.chat.presence else ("chat",)
+    shown = ("presence",) if settings.chat.presence else ()
+    return ("chat", *shown, "files")

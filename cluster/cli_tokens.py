@@ -13,13 +13,14 @@ from streamhub.cluster.cli_office import (
     print_json,
     print_table,
 )
+from streamhub.domain.access import SCOPES
 
 if TYPE_CHECKING:
     from streamhub.cluster.office import Office
     from streamhub.domain.admin_tokens import MadeToken
     from streamhub.domain.personal_tokens import PersonalToken
 
-_SCOPES = click.Choice(["chat:read", "chat:write", "moderate", "admin"])
+_SCOPES = click.Choice(sorted(SCOPES))
 _MOST_DAYS = 3650
 
 _user_argument = click.argument("user", metavar="USER")

@@ -12,6 +12,7 @@ from streamhub.config import Settings
 from streamhub.domain.cluster import ClusterStore
 from streamhub.domain.wishes import WishStore
 from streamhub.persistence import redis
+from streamhub.persistence.blobs import S3Blobs
 from streamhub.persistence.cluster import PostgresClusterStore
 from streamhub.persistence.objects import ObjectStore
 from streamhub.persistence.postgres import Pool, open_pool
@@ -26,6 +27,7 @@ class Stores:
     pool: Pool
     redis: Redis
     objects: ObjectStore
+    blobs: S3Blobs
     cluster: ClusterStore
     wishes: WishStore
     _closing: AsyncExitStack
@@ -46,12 +48,16 @@ class Stores:
             stack.push_async_callback(pool.close)
             client = redis.open_redis(needed(settings.redis.url).reveal())
             stack.push_async_callback(client.aclose)
-            objects = ObjectStore.connect(needed(settings.objects.url).reveal())
+            bucket = needed(settings.objects.url).reveal()
+            objects = ObjectStore.connect(bucket)
             stack.push_async_callback(objects.close)
+            blobs = S3Blobs.connect(bucket)
+            stack.push_async_callback(blobs.close)
             return cls(
                 pool,
                 client,
                 objects,
+                blobs,
                 PostgresClusterStore(pool),
                 PostgresWishStore(pool),
                 stack.pop_all(),

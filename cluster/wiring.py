@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from streamhub.cluster.accounts import Accounts, ShortLived, ways_in
 from streamhub.cluster.chat import Chat, features
 from streamhub.cluster.clock import SystemClock
+from streamhub.cluster.files import Filing
 from streamhub.cluster.keys import with_others
 from streamhub.cluster.limits import fair_use_of
 from streamhub.cluster.membership import Membership
@@ -60,6 +61,7 @@ class Wired:
             cluster_secret=needed(settings.cluster.secret),
             epoch=epoch,
             fair_use=fair_use,
+            filing=Filing(settings.files, stores.pool, stores.blobs),
             tls=tls,
         )
         self.public = create_app(

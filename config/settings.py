@@ -173,6 +173,37 @@ class ChatSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileSettings:
+    """What people may upload and keep."""
+
+    quota_bytes: int = setting(
+        10 << 30,
+        rules.whole(0, 1 << 50),
+        "Bytes that one user's files and uploads may take.",
+    )
+    max_file_bytes: int = setting(256 << 30, rules.whole(1, 256 << 30), "Largest file, in bytes.")
+    part_bytes: int = setting(
+        8 << 20,
+        rules.whole(5 << 20, 64 << 20),
+        "Least length of the parts in which large files go to S3, which takes none below 5 MiB.",
+    )
+    upload_buffer_bytes: int = setting(
+        256 << 20,
+        rules.whole(16 << 20, 64 << 30),
+        "Bytes of uploads that one host holds on their way to S3; more of them wait.",
+    )
+    upload_ttl_s: int = setting(
+        22 * 3600,
+        rules.whole(60, 30 * 86_400),
+        "Seconds after which an upload that is not finished is thrown away. MinIO drops what is"
+        " older than a day.",
+    )
+    trash_days: int = setting(
+        30, rules.whole(0, 3650), "Days after which files in the trash go for good."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuthSettings:
     """Accounts, tokens and passwords."""
 
@@ -437,6 +468,7 @@ class Settings:
     objects: ObjectSettings = ObjectSettings()
     edge: EdgeSettings = EdgeSettings()
     chat: ChatSettings = ChatSettings()
+    files: FileSettings = FileSettings()
     auth: AuthSettings = AuthSettings()
     limits: LimitSettings = LimitSettings()
     cluster: ClusterSettings = ClusterSettings()

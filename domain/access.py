@@ -15,12 +15,16 @@ from streamhub.domain.ids import UserId
 
 Role = Literal["user", "moderator", "admin"]
 Status = Literal["active", "suspended", "deactivated", "deleted"]
-Scope = Literal["account", "chat:read", "chat:write", "moderate", "admin"]
+Scope = Literal[
+    "account", "chat:read", "chat:write", "files:read", "files:write", "moderate", "admin"
+]
 
 ROLES: Final[tuple[Role, ...]] = ("user", "moderator", "admin")
 """Each may do what those before it may."""
 
-SCOPES: Final[frozenset[Scope]] = frozenset(("chat:read", "chat:write", "moderate", "admin"))
+SCOPES: Final[frozenset[Scope]] = frozenset(
+    ("chat:read", "chat:write", "files:read", "files:write", "moderate", "admin")
+)
 """What a personal access token may be made for. `account` is for signed-in people alone: no token
 changes a password, or makes another token."""
 
@@ -98,6 +102,10 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "thread.list": _READ,
         "thread.read": _READ,
         "typing.start": _WRITE,
+        "file.change": Right("files:write", writes=True),
+        "file.get": Right("files:read"),
+        "file.list": Right("files:read"),
+        "file.upload": Right("files:write", writes=True),
         "user.get": _READ,
         "user.find": _READ,
         "socket.open": _READ,

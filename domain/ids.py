@@ -12,6 +12,8 @@ SessionId = NewType("SessionId", str)
 ChannelId = NewType("ChannelId", str)
 MessageId = NewType("MessageId", str)
 FileId = NewType("FileId", str)
+VersionId = NewType("VersionId", str)
+UploadId = NewType("UploadId", str)
 HostId = NewType("HostId", str)
 
 USER: Final = "us"
@@ -19,6 +21,8 @@ SESSION: Final = "se"
 CHANNEL: Final = "ch"
 MESSAGE: Final = "me"
 FILE: Final = "fi"
+VERSION: Final = "fv"
+UPLOAD: Final = "up"
 HOST: Final = "ho"
 TOKEN: Final = "tk"  # noqa: S105 - a prefix
 INVITATION: Final = "iv"

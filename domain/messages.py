@@ -14,9 +14,10 @@ from streamhub.domain.channels import Channel, Member, Mention, Overview, ReadMa
 from streamhub.domain.channels import Message as StoredMessage
 from streamhub.domain.drafts import Operation
 from streamhub.domain.errors import Refused, StreamHubError, TryAgain
-from streamhub.domain.ids import ChannelId, FileId, MessageId, UserId
+from streamhub.domain.ids import ChannelId, FileId, MessageId, UploadId, UserId
 from streamhub.domain.kept_drafts import KeptDraft
 from streamhub.domain.presence import State, Status
+from streamhub.domain.upload_messages import FromUpload, OfUpload
 
 
 class ActorId(NamedTuple):
@@ -42,6 +43,11 @@ def inbox_actor(user: UserId) -> ActorId:
 def presence_actor(user: UserId) -> ActorId:
     """Who tells whether this user is there."""
     return ActorId("presence", user)
+
+
+def upload_actor(upload: UploadId) -> ActorId:
+    """Who keeps what is stored of this upload."""
+    return ActorId("upload", upload)
 
 
 def placed_as(actor: ActorId) -> str:
@@ -230,7 +236,7 @@ OfChannel = (
 )
 OfInbox = MarkRead | MarkUnread | TakeHint | KeepDraft | SetAway
 OfPresence = SetPresence | GetPresence | Reconsider
-Message = OfChannel | OfInbox | OfPresence
+Message = OfChannel | OfInbox | OfPresence | OfUpload
 
 
 # -- answers ------------------------------------------------------------------------------------
@@ -322,6 +328,7 @@ Answer = (
     | Done
     | PresenceUpdated
     | DraftUpdated
+    | FromUpload
     | Problem
 )
 
@@ -335,9 +342,7 @@ OVERLOADED: Final = Problem(
 UNKNOWN: Final = Problem(
     code="unknown", detail="send again with the same key", retry_after_ms=100, again=True
 )
-NOT_FOUND: Final = Problem(
-    code="not_found", detail="there is no such channel, or it is not for you"
-)
+NOT_FOUND: Final = Problem(code="not_found", detail="there is no such thing, or it is not for you")
 BROKEN: Final = Problem(code="internal", detail="the request failed on the server")
 
 

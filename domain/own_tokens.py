@@ -35,7 +35,7 @@ from streamhub.domain.personal_tokens import (
 )
 
 MAX_BOTS: Final = 20
-_BOT_SCOPES: Final = frozenset({"chat:read", "chat:write"})
+_BOT_SCOPES: Final = frozenset({"chat:read", "chat:write", "files:read", "files:write"})
 
 
 class NewToken(NamedTuple):

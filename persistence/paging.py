@@ -6,7 +6,8 @@ from typing import Final
 from streamhub.domain.accounts import Account
 from streamhub.domain.channels import Channel, History, Member, Message, Saved, Thread
 from streamhub.domain.errors import Refused
-from streamhub.domain.ids import CHANNEL, MESSAGE, REPORT, USER, is_id
+from streamhub.domain.files import File
+from streamhub.domain.ids import CHANNEL, FILE, MESSAGE, REPORT, USER, is_id
 from streamhub.domain.kept_drafts import KeptDraft
 from streamhub.domain.reports import Report
 
@@ -161,3 +162,14 @@ def page_of(found: Sequence[Message], anchor: int, older: int, newer: int, *, re
 
 def _bad_cursor() -> Refused:
     return Refused("bad_request", "the cursor is not one this server gave", field="cursor")
+
+
+def before_file(cursor: str | None) -> str:
+    """The id below which a page of files begins. Raises Refused("bad_request")."""
+    if cursor is not None and not is_id(cursor, FILE):
+        raise _bad_cursor()
+    return cursor or ABOVE_ALL_IDS
+
+
+def file_cursor(items: Sequence[File], *, more: bool) -> str | None:
+    return items[-1].id if more else None

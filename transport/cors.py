@@ -9,9 +9,15 @@ from typing import Final
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-ALLOWED_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, X-Request-Id"
+ALLOWED_HEADERS: Final = (
+    "Authorization, Content-Type, Idempotency-Key, If-None-Match, If-Range, Range, X-File-Name,"
+    " X-Request-Id"
+)
 EXPOSED_HEADERS: Final = (
-    "RateLimit-Limit, RateLimit-Policy, RateLimit-Remaining, RateLimit-Reset, Retry-After,"
+    "Accept-Ranges, Content-Disposition, Content-Range, ETag, Location, RateLimit-Limit,"
+    " RateLimit-Policy, RateLimit-Remaining, RateLimit-Reset, Retry-After, StreamHub-File,"
+    " Tus-Checksum-Algorithm, Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version,"
+    " Upload-Defer-Length, Upload-Expires, Upload-Length, Upload-Metadata, Upload-Offset,"
     " X-Request-Id"
 )
 MAX_AGE_S: Final = 600

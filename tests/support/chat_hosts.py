@@ -13,6 +13,7 @@ from support.polling import until_true as until
 from streamhub.cluster.accounts import Accounts, ShortLived
 from streamhub.cluster.chat import Chat, features
 from streamhub.cluster.clock import SystemClock
+from streamhub.cluster.files import Filing
 from streamhub.cluster.limits import now_us, policies_of
 from streamhub.cluster.membership import Membership
 from streamhub.config import Secret, Settings
@@ -20,6 +21,7 @@ from streamhub.domain.cluster import HostEntry
 from streamhub.domain.fair_use import FairUse
 from streamhub.domain.ids import HOST, HostId, make_id
 from streamhub.domain.limits import Limiter, Meter
+from streamhub.persistence.blobs import S3Blobs
 from streamhub.persistence.cluster import PostgresClusterStore
 from streamhub.persistence.memory.limits import InMemoryLimiter
 from streamhub.persistence.postgres import Pool, open_pool
@@ -32,16 +34,26 @@ from streamhub.transport.site import Site, listen_socket, run_site
 
 AUTH_SECRET = Secret("an auth secret for tests, 32 bytes and more")
 CLUSTER_SECRET = Secret("a cluster secret for tests, 32 bytes and more")
+NO_S3 = "http://access:secret@127.0.0.1:9/nowhere"
+"""For tests that need none."""
+
 PASSWORD = "correct horse battery staple"
 
 
 class ChatHost:
     """One host: its chat, its public port and its private one."""
 
-    def __init__(self, settings: Settings, pool: Pool, meter: Meter | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        pool: Pool,
+        meter: Meter | None = None,
+    ) -> None:
         self.id = HostId(make_id(HOST, 1_700_000_000_000, secrets.token_bytes(10)))
         self._settings = settings
         self._pool = pool
+        url = settings.objects.url
+        self.blobs = S3Blobs.connect(url.reveal() if url else NO_S3)
         self.limiter: Limiter = InMemoryLimiter(now_us)
         self._meter = InMemoryLimiter(now_us) if meter is None else meter
         self.metrics = Metrics()
@@ -70,6 +82,7 @@ class ChatHost:
             cluster_secret=CLUSTER_SECRET,
             epoch=await store.epoch(),
             fair_use=FairUse(policies_of(self._settings.limits), self._meter, now_us),
+            filing=Filing(self._settings.files, self._pool, self.blobs),
         )
         private = web.Application()
         private.add_routes(self.chat.private_routes)
@@ -92,6 +105,7 @@ class ChatHost:
         await self.chat.stop()
         for site in self._sites:
             await site.close()
+        await self.blobs.close()
 
     @property
     def entry(self) -> HostEntry:

@@ -1,0 +1,83 @@
+"""The files of one host, put together: uploads, their actors, downloads."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from aiohttp import web
+
+from streamhub.actors.care import UploadCare
+from streamhub.actors.cell import Kind
+from streamhub.actors.system import ActorSystem
+from streamhub.actors.upload import UploadActor
+from streamhub.cluster.clock import SystemClock
+from streamhub.cluster.membership import Membership
+from streamhub.config import FileSettings
+from streamhub.domain.blobs import Blobs
+from streamhub.domain.ids import HostId, UploadId
+from streamhub.domain.publishing import Publishing
+from streamhub.domain.uploads import Ledger
+from streamhub.persistence.files import PostgresFileStore
+from streamhub.persistence.postgres import Pool
+from streamhub.persistence.upload_ledger import PostgresUploadLedger
+from streamhub.transport import http_files, tus
+from streamhub.transport.asking import Asking
+from streamhub.transport.http_files import Files
+from streamhub.transport.intake import Intake, Terms
+from streamhub.transport.pieces import Buffers
+
+_IDLE_S: Final = 60.0
+
+
+class Filing:
+    """What a host does with files."""
+
+    def __init__(self, settings: FileSettings, pool: Pool, blobs: Blobs) -> None:
+        self._settings = settings
+        self._blobs = blobs
+        self._ledger = PostgresUploadLedger(pool)
+        self._store = PostgresFileStore(pool)
+        self._publishing = Publishing(blobs, self._ledger)
+        self.buffers = Buffers(settings.upload_buffer_bytes)
+
+    @property
+    def kind(self) -> Kind:
+        """Of upload actors."""
+
+        def make(ledger: Ledger) -> UploadActor:
+            return UploadActor(ledger, self._ledger, self._publishing, self._settings.quota_bytes)
+
+        return Kind(lambda key: self._ledger.load(UploadId(key)), make, _IDLE_S)
+
+    def routes(self, asking: Asking, clock: SystemClock) -> Sequence[web.AbstractRouteDef]:
+        settings = self._settings
+        terms = Terms(
+            part_bytes=settings.part_bytes,
+            max_bytes=settings.max_file_bytes,
+            quota_bytes=settings.quota_bytes,
+            ttl_ms=settings.upload_ttl_s * 1000,
+        )
+        intake = Intake(
+            asking,
+            self._ledger,
+            self._blobs,
+            self.buffers,
+            terms,
+            now_ms=clock.now_ms,
+            random_bytes=clock.random_bytes,
+        )
+        area = Files(intake, self._store, self._ledger, self._blobs, clock.now_ms)
+        return (*http_files.routes(area), *tus.routes(intake, area.content_of))
+
+    def care(
+        self, host: HostId, actors: ActorSystem, membership: Membership, clock: SystemClock
+    ) -> UploadCare:
+        return UploadCare(
+            host,
+            self._ledger,
+            self._store,
+            self._blobs,
+            actors,
+            membership,
+            clock.now_ms,
+            trash_ms=self._settings.trash_days * 86_400_000,
+        )

@@ -1,0 +1,57 @@
+"""Files: names that people give to contents, which never change."""
+
+from typing import Literal, Protocol
+
+import msgspec
+
+from streamhub.domain.channels import Page
+from streamhub.domain.ids import FileId, UserId, VersionId
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """A file as it is shown: its newest version, which is there since `stored_at`. Times in ms;
+    `object` is where S3 has it."""
+
+    id: FileId
+    owner: UserId
+    name: str
+    mime: str
+    size: int
+    version: VersionId
+    crc32c: int
+    object: str
+    stored_at: int
+    created_at: int
+    updated_at: int
+    trashed_at: int | None = None
+
+
+Which = Literal["kept", "trashed"]
+
+
+class FileStore(Protocol):
+    """Every method raises TryAgain("unavailable"). None: the user has no such file."""
+
+    async def file(self, file: FileId) -> File | None: ...
+
+    async def files(
+        self, owner: UserId, which: Which, cursor: str | None, limit: int
+    ) -> Page[File]:
+        """The newest first. Raises Refused("bad_request", field="cursor")."""
+        ...
+
+    async def rename(self, owner: UserId, file: FileId, name: str, at: int) -> File | None: ...
+
+    async def trash(self, owner: UserId, file: FileId, at: int) -> File | None:
+        """Those in the trash stay as they are."""
+        ...
+
+    async def restore(self, owner: UserId, file: FileId) -> File | None: ...
+
+    async def remove(self, owner: UserId, file: FileId) -> tuple[str, ...] | None:
+        """For good; only what is in the trash goes. The objects that nothing names any more."""
+        ...
+
+    async def to_empty(self, before_ms: int, limit: int) -> tuple[tuple[UserId, FileId], ...]:
+        """Files in the trash since before that time, the oldest first."""
+        ...

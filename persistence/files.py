@@ -1,0 +1,93 @@
+"""Files in PostgreSQL."""
+
+from typing import Final
+
+from streamhub.domain.channels import Page
+from streamhub.domain.files import File, Which
+from streamhub.domain.ids import FileId, UserId
+from streamhub.persistence.paging import before_file, file_cursor
+from streamhub.persistence.postgres import Pool, Record
+from streamhub.persistence.sql import load
+
+_SHOWN: Final = """
+    f.id, f.owner_id, f.name, v.mime, v.size_bytes, v.id AS version_id, v.crc32c, v.object,
+    v.created_at AS stored_at, f.created_at, f.updated_at, f.trashed_at
+"""
+_ONE: Final = f"""
+    SELECT {_SHOWN} FROM files f JOIN file_versions v ON v.id = f.version_id WHERE f.id = $1
+"""  # noqa: S608 - columns
+_PAGE: Final = """
+    SELECT {shown} FROM files f JOIN file_versions v ON v.id = f.version_id
+    WHERE f.owner_id = $1 AND f.id < $2 AND f.trashed_at IS {which}
+    ORDER BY f.id DESC LIMIT $3
+"""
+_PAGES: Final = {
+    "kept": _PAGE.format(shown=_SHOWN, which="NULL"),
+    "trashed": _PAGE.format(shown=_SHOWN, which="NOT NULL"),
+}
+_CHANGE: Final = """
+    WITH f AS (UPDATE files SET {change} WHERE id = $1 AND owner_id = $2 RETURNING *)
+    SELECT {shown} FROM f JOIN file_versions v ON v.id = f.version_id
+"""
+_RENAME: Final = _CHANGE.format(shown=_SHOWN, change="name = $3, updated_at = $4")
+_TRASH: Final = _CHANGE.format(shown=_SHOWN, change="trashed_at = coalesce(trashed_at, $3)")
+_RESTORE: Final = _CHANGE.format(shown=_SHOWN, change="trashed_at = NULL")
+_REMOVE: Final = load("remove_file")
+_TO_EMPTY: Final = """
+    SELECT owner_id, id FROM files
+    WHERE trashed_at IS NOT NULL AND trashed_at < $1
+    ORDER BY trashed_at, id LIMIT $2
+"""
+
+
+class PostgresFileStore:
+    """Implements FileStore."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def file(self, file: FileId) -> File | None:
+        return _file(await self._pool.fetchrow(_ONE, file))
+
+    async def files(
+        self, owner: UserId, which: Which, cursor: str | None, limit: int
+    ) -> Page[File]:
+        rows = await self._pool.fetch(_PAGES[which], owner, before_file(cursor), limit + 1)
+        items = tuple(file for row in rows[:limit] if (file := _file(row)))
+        return Page(items=items, next_cursor=file_cursor(items, more=len(rows) > limit))
+
+    async def rename(self, owner: UserId, file: FileId, name: str, at: int) -> File | None:
+        return _file(await self._pool.fetchrow(_RENAME, file, owner, name, at))
+
+    async def trash(self, owner: UserId, file: FileId, at: int) -> File | None:
+        return _file(await self._pool.fetchrow(_TRASH, file, owner, at))
+
+    async def restore(self, owner: UserId, file: FileId) -> File | None:
+        return _file(await self._pool.fetchrow(_RESTORE, file, owner))
+
+    async def remove(self, owner: UserId, file: FileId) -> tuple[str, ...] | None:
+        objects = await self._pool.fetchval(_REMOVE, owner, file)
+        return None if objects is None else tuple(objects)
+
+    async def to_empty(self, before_ms: int, limit: int) -> tuple[tuple[UserId, FileId], ...]:
+        rows = await self._pool.fetch(_TO_EMPTY, before_ms, limit)
+        return tuple((UserId(owner), FileId(file)) for owner, file in rows)
+
+
+def _file(row: Record | None) -> File | None:
+    if row is None:
+        return None
+    return File(
+        id=row["id"],
+        owner=row["owner_id"],
+        name=row["name"],
+        mime=row["mime"],
+        size=row["size_bytes"],
+        version=row["version_id"],
+        crc32c=row["crc32c"],
+        object=row["object"],
+        stored_at=row["stored_at"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        trashed_at=row["trashed_at"],
+    )

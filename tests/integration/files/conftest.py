@@ -1,0 +1,34 @@
+"""Two hosts over PostgreSQL and S3, anew for each test, with the smallest parts S3 takes."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from support.chat_hosts import ChatCluster
+
+from streamhub.config import load_settings
+from streamhub.persistence.embedded.stack import EmbeddedUrls
+from streamhub.persistence.migrations import migrate
+from streamhub.persistence.objects import ObjectStore
+
+QUOTA = 64 << 20
+
+
+@pytest.fixture
+async def cluster(servers: EmbeddedUrls, tmp_path: Path) -> AsyncIterator[ChatCluster]:
+    environ = {
+        "STREAMHUB_S3_URL": servers.objects,
+        "STREAMHUB_PART_BYTES": str(5 << 20),
+        "STREAMHUB_QUOTA_BYTES": str(QUOTA),
+        "STREAMHUB_MAX_FILE_BYTES": str(100 << 20),
+        "STREAMHUB_LIMIT_REQUESTS": "1000/s burst 10000",
+        "STREAMHUB_ALLOWED_ORIGINS": "https://chat.example.org",
+        "STREAMHUB_ARGON2_MEMORY_KIB": "8192",
+        "STREAMHUB_ARGON2_TIME_COST": "1",
+    }
+    await migrate(servers.postgres)
+    await (await ObjectStore.open(servers.objects)).close()
+    cluster = ChatCluster(load_settings(environ, cwd=tmp_path), servers.postgres)
+    await cluster.start(2)
+    yield cluster
+    await cluster.close()

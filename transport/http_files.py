@@ -1,0 +1,257 @@
+"""REST: one's files.
+
+POST   /v1/files                        a small file at once: raw, or a form
+GET    /v1/files                        a page of them, or of those in the trash
+GET    /v1/files/{file}                 one
+PATCH  /v1/files/{file}                 rename it
+DELETE /v1/files/{file}                 into the trash; from there, for good
+POST   /v1/files/{file}/restore         out of the trash
+GET    /v1/files/{file}/content         its content (HEAD, too)
+GET    /v1/storage                      how much of one's quota is used
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import Final
+from urllib.parse import unquote
+
+import crc32c
+from aiohttp import BodyPartReader, hdrs, web
+
+from streamhub.domain.blobs import Blobs
+from streamhub.domain.errors import Refused, StreamHubError, TryAgain
+from streamhub.domain.file_names import file_name
+from streamhub.domain.files import File, FileStore
+from streamhub.domain.ids import FILE, FileId, UserId, is_id
+from streamhub.domain.upload_ledger import UploadLedger
+from streamhub.domain.uploads import Upload
+from streamhub.protocol import files as bodies
+from streamhub.transport.bodies import json_response, read_command
+from streamhub.transport.downloads import download
+from streamhub.transport.http_auth import authorize
+from streamhub.transport.http_channels import idempotency_key
+from streamhub.transport.intake import Intake
+from streamhub.transport.requests import found
+
+FILE_NAME: Final = "X-File-Name"
+_CHUNK_BYTES: Final = 64 << 10
+
+
+def routes(area: "Files") -> list[web.RouteDef]:
+    """The routes of this area. The application must have PRINCIPALS, see `http_auth`."""
+    return [
+        web.post("/v1/files", area.upload),
+        web.get("/v1/files", area.files),
+        web.get("/v1/files/{file}", area.file),
+        web.patch("/v1/files/{file}", area.change),
+        web.delete("/v1/files/{file}", area.delete),
+        web.post("/v1/files/{file}/restore", area.restore),
+        web.get("/v1/files/{file}/content", area.content),
+        web.get("/v1/storage", area.storage),
+    ]
+
+
+class Files:
+    """What people do with their files."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        store: FileStore,
+        ledger: UploadLedger,
+        blobs: Blobs,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._intake = intake
+        self._store = store
+        self._ledger = ledger
+        self._blobs = blobs
+        self._now_ms = now_ms
+
+    async def upload(self, request: web.Request) -> web.Response:
+        by = (await authorize(request, "file.upload")).standing.user
+        key = idempotency_key(request)
+        if request.content_type == "multipart/form-data":
+            field = await _file_of(request)
+            name, kind = field.filename or "", field.headers.get(hdrs.CONTENT_TYPE)
+            size, chunks = None, _chunks_of(field)
+        else:
+            name, kind = _name_of(request), request.headers.get(hdrs.CONTENT_TYPE)
+            size, chunks = request.content_length, request.content.iter_any()
+        file = await self._take(by, file_name(name), kind, size, key, chunks)
+        return json_response(file_object(file), status=201)
+
+    async def _take(
+        self,
+        by: UserId,
+        name: str,
+        kind: str | None,
+        size: int | None,
+        key: str | None,
+        chunks: AsyncIterator[bytes],
+    ) -> File:
+        head = b""
+        if size is None:  # it is known soon, if the file is small
+            head, whole = await self._intake.head_of(chunks)
+            size = len(head) if whole else None
+        upload = await self._intake.open(by, name, kind, size, key=key)
+        if upload.state == "receiving":
+            try:
+                await self._pour(upload, by, head, chunks)
+            except BaseException:
+                if key is None:  # nobody else knows of it
+                    with suppress(StreamHubError):
+                        await self._intake.cancel(upload.id, by)
+                raise
+        standing = await self._intake.finish(upload.id, by)
+        if standing.file is None:
+            raise Refused(standing.problem or "gone", "the upload has failed: begin anew")
+        file: File = found(await self._store.file(standing.file), "file")
+        return file
+
+    async def _pour(
+        self, upload: Upload, by: UserId, head: bytes, chunks: AsyncIterator[bytes]
+    ) -> None:
+        lane = await self._intake.lane(upload.id, by)
+        rest = _behind(lane.came, lane.came_crc32c, _chained(head, chunks))
+        try:
+            async for chunk in rest:
+                await lane.feed(chunk)
+            if upload.size is None:
+                await lane.flush()
+                await self._intake.declare(upload.id, by, lane.came)
+                await lane.drop()
+                lane = await self._intake.lane(upload.id, by)
+            await lane.flush()
+        finally:
+            await lane.drop()
+
+    async def files(self, request: web.Request) -> web.Response:
+        by = (await authorize(request, "file.list")).standing.user
+        wanted = await read_command(request, bodies.ListFiles)
+        page = await self._store.files(by, wanted.which, wanted.cursor, wanted.limit)
+        items = tuple(map(file_object, page.items))
+        return json_response(bodies.FilePage(items=items, next_cursor=page.next_cursor))
+
+    async def file(self, request: web.Request) -> web.Response:
+        by = (await authorize(request, "file.get")).standing.user
+        wanted = await read_command(request, bodies.GetFile)
+        return json_response(file_object(await self._readable(by, wanted.file)))
+
+    async def change(self, request: web.Request) -> web.Response:
+        by = (await authorize(request, "file.change")).standing.user
+        wanted = await read_command(request, bodies.ChangeFile)
+        file, name = FileId(wanted.file), file_name(wanted.name)
+        changed = await self._store.rename(by, file, name, self._now_ms())
+        return json_response(file_object(found(changed, "file")))
+
+    async def delete(self, request: web.Request) -> web.Response:
+        by = (await authorize(request, "file.change")).standing.user
+        file = FileId((await read_command(request, bodies.GetFile)).file)
+        objects = await self._store.remove(by, file)
+        if objects is None:
+            found(await self._store.trash(by, file, self._now_ms()), "file")
+        else:
+            with suppress(TryAgain):  # what nothing names is found later
+                await self._blobs.delete(objects)
+        return web.Response(status=204)
+
+    async def restore(self, request: web.Request) -> web.Response:
+        by = (await authorize(request, "file.change")).standing.user
+        file = FileId((await read_command(request, bodies.GetFile)).file)
+        return json_response(file_object(found(await self._store.restore(by, file), "file")))
+
+    async def content(self, request: web.Request) -> web.StreamResponse:
+        by = (await authorize(request, "file.get")).standing.user
+        file = await self._readable(by, request.match_info["file"])
+        return await download(request, file, self._blobs)
+
+    async def content_of(self, request: web.Request, file: FileId) -> web.StreamResponse:
+        """The content of a file that the request may read, as its caller has seen to."""
+        return await download(request, found(await self._store.file(file), "file"), self._blobs)
+
+    async def storage(self, request: web.Request) -> web.Response:
+        by = (await authorize(request, "file.list")).standing.user
+        usage = await self._ledger.usage(by)
+        return json_response(
+            bodies.StorageObject(
+                used_bytes=usage.used,
+                reserved_bytes=usage.reserved,
+                quota_bytes=self._intake.terms.quota_bytes,
+            )
+        )
+
+    async def _readable(self, by: UserId, file: str) -> File:
+        read: File = found(
+            await self._store.file(FileId(file)) if is_id(file, FILE) else None, "file"
+        )
+        if read.owner != by:
+            found(None, "file")
+        return read
+
+
+def file_object(file: File) -> bodies.FileObject:
+    """A file as clients see it."""
+    return bodies.FileObject(
+        id=file.id,
+        owner=file.owner,
+        name=file.name,
+        mime=file.mime,
+        size_bytes=file.size,
+        version=file.version,
+        crc32c=file.crc32c,
+        created_at=file.created_at,
+        updated_at=file.updated_at,
+        trashed_at=file.trashed_at,
+    )
+
+
+def _name_of(request: web.Request) -> str:
+    try:
+        return unquote(request.headers.get(FILE_NAME, ""), errors="strict")
+    except UnicodeDecodeError:
+        detail = "must be percent-encoded UTF-8"
+        raise Refused("bad_request", detail, field=FILE_NAME) from None
+
+
+async def _file_of(request: web.Request) -> BodyPartReader:
+    """The first field of a form that is a file. Raises Refused("bad_request")."""
+    try:
+        reader = await request.multipart()
+        while (field := await reader.next()) is not None:
+            if isinstance(field, BodyPartReader) and field.filename is not None:
+                return field
+            await field.release()
+    except (ValueError, AssertionError) as error:
+        raise Refused("bad_request", "the body is not a form") from error
+    raise Refused("bad_request", "the form has no file")
+
+
+async def _chunks_of(field: BodyPartReader) -> AsyncIterator[bytes]:
+    try:
+        while chunk := await field.read_chunk(_CHUNK_BYTES):
+            yield bytes(chunk)
+    except ValueError as error:
+        raise Refused("bad_request", "the body is not a form") from error
+
+
+async def _chained(head: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if head:
+        yield head
+    async for chunk in chunks:
+        yield chunk
+
+
+async def _behind(size: int, checksum: int, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """What follows the first `size` bytes, which were stored when this was sent before. Raises
+    Refused("key_reused") if they are others now."""
+    seen = 0
+    async for chunk in chunks:
+        if size:
+            again, chunk = chunk[:size], chunk[size:]
+            size -= len(again)
+            seen = crc32c.crc32c(again, seen)
+            if not size and seen != checksum:
+                raise Refused("key_reused", "the key was used for another content")
+        if chunk:
+            yield chunk
