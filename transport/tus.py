@@ -14,7 +14,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from email.utils import formatdate
 from typing import Any, Final, Protocol
 
@@ -127,6 +127,9 @@ class _Area:
         return web.Response(status=204, headers=headers)
 
     async def create(self, request: web.Request) -> web.StreamResponse:
+        return await self._to_its_end(self._create(request))
+
+    async def _create(self, request: web.Request) -> web.StreamResponse:
         by = (await authorize(request, "file.upload")).standing.user
         size = _number(request, _LENGTH)
         if size is None and request.headers.get(_DEFER) != "1":
@@ -160,6 +163,9 @@ class _Area:
         return web.Response(headers=headers)
 
     async def patch(self, request: web.Request) -> web.StreamResponse:
+        return await self._to_its_end(self._patch(request))
+
+    async def _patch(self, request: web.Request) -> web.StreamResponse:
         by = (await authorize(request, "file.upload")).standing.user
         if request.content_type != _BYTES:
             raise Refused("unsupported_type", f"send {_BYTES}", field=hdrs.CONTENT_TYPE)
@@ -213,11 +219,15 @@ class _Area:
         status: int,
         headers: dict[str, str],
     ) -> web.StreamResponse:
-        """The request is cancelled when its client goes; what has come of it is still kept."""
         checksum = _checksum(request)
         lane = await self._intake.lane(upload.id, by, offset=offset, held=checksum is not None)
-        work = self._take(request, upload, by, lane, checksum, status, headers)
-        pouring = asyncio.ensure_future(work)
+        return await self._take(request, upload, by, lane, checksum, status, headers)
+
+    async def _to_its_end(
+        self, work: Coroutine[Any, Any, web.StreamResponse]
+    ) -> web.StreamResponse:
+        """A request is cancelled when its client goes; what has come of it is still kept."""
+        pouring = asyncio.create_task(work)
         self._pouring.add(pouring)
         pouring.add_done_callback(self._done)
         return await asyncio.shield(pouring)
