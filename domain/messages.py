@@ -342,7 +342,9 @@ OVERLOADED: Final = Problem(
 UNKNOWN: Final = Problem(
     code="unknown", detail="send again with the same key", retry_after_ms=100, again=True
 )
-NOT_FOUND: Final = Problem(code="not_found", detail="there is no such thing, or it is not for you")
+NOT_FOUND: Final = Problem(
+    code="not_found", detail="there is no such channel, or it is not for you"
+)
 BROKEN: Final = Problem(code="internal", detail="the request failed on the server")
 
 

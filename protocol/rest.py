@@ -12,6 +12,7 @@ from msgspec import Struct
 from streamhub.protocol import (
     accounts,
     admin,
+    files,
     frames,
     invitations,
     own_account,
@@ -291,5 +292,15 @@ INVITATIONS: Final = (
     ),
     Request("DELETE", "/v1/invitations/{invitation}", "invitation.revoke", None, None, 204),
 )
-REQUESTS: Final = (*WAYS_IN, *INVITATIONS, *OWN, *TOKENS, *PEOPLE, *CHAT, *ADMIN)
-"""All but `GET /v1/server`, `GET /v1/openapi.json` and the socket at `GET /v1/ws`."""
+_FILE: Final = "/v1/files/{file}"
+FILES: Final = (
+    Request("GET", "/v1/files", "file.list", files.ListFiles, files.FilePage),
+    Request("GET", _FILE, "file.get", files.GetFile, files.FileObject),
+    Request("PATCH", _FILE, "file.change", files.ChangeFile, files.FileObject),
+    Request("DELETE", _FILE, "file.change", files.GetFile, None, 204),
+    Request("POST", f"{_FILE}/restore", "file.change", files.GetFile, files.FileObject),
+    Request("GET", "/v1/storage", "file.list", None, files.StorageObject),
+)
+REQUESTS: Final = (*WAYS_IN, *INVITATIONS, *OWN, *TOKENS, *PEOPLE, *CHAT, *FILES, *ADMIN)
+"""All but `GET /v1/server`, `GET /v1/openapi.json`, the socket at `GET /v1/ws`, and those whose
+bodies are contents of files."""

@@ -167,12 +167,12 @@ class _Area:
 
     async def _patch(self, request: web.Request) -> web.StreamResponse:
         by = (await authorize(request, "file.upload")).standing.user
+        upload = (await self._intake.look(request.match_info["upload"], by)).upload
         if request.content_type != _BYTES:
-            raise Refused("unsupported_type", f"send {_BYTES}", field=hdrs.CONTENT_TYPE)
+            raise Refused("unsupported_type", f"send {_BYTES}", field="Content-Type")
         offset = _number(request, _OFFSET)
         if offset is None:
             raise Refused("bad_request", "say where the bytes begin", field=_OFFSET)
-        upload = (await self._intake.look(request.match_info["upload"], by)).upload
         if (size := _number(request, _LENGTH)) is not None:
             await self._intake.declare(upload.id, by, size)
         return await self._pour(request, upload, by, offset, status=204, headers=_expiry(upload))
@@ -197,6 +197,8 @@ class _Area:
 
     async def overridden(self, request: web.Request) -> web.StreamResponse:
         """For clients behind something that lets only GET and POST through."""
+        by = (await authorize(request, "file.upload")).standing.user
+        await self._intake.look(request.match_info["upload"], by)
         match request.headers.get(_OVERRIDE, "").upper():
             case "PATCH":
                 return await self.patch(request)

@@ -303,7 +303,7 @@ async def test_administrators_switch_it_off(without: ChatCluster) -> None:
     await look_at(looking, bob)
     assert without.hosts[0].chat.actors.interests.presences() == ()
     assert without.hosts[0].chat.actors.whereabouts._away == {}
-    assert looking.hello.features == ("chat",)
-    assert (await ann.rest("GET", "/v1/server"))[1]["features"] == ["chat"]
+    assert looking.hello.features == ("chat", "files")
+    assert (await ann.rest("GET", "/v1/server"))[1]["features"] == ["chat", "files"]
     await socket.close()
     await looking.close()

@@ -16,10 +16,12 @@ from streamhub.domain.audit import AuditEvent
 from streamhub.domain.families import FamilyId
 from streamhub.domain.ids import (
     CHANNEL,
+    FILE,
     MESSAGE,
     RANDOM_BYTES,
     REPORT,
     TOKEN,
+    UPLOAD,
     USER,
     UserId,
     make_id,
@@ -72,7 +74,9 @@ async def ask(
 ) -> Answer:
     method, path = route
     path = re.sub(r"{(\w+)}", lambda found: names[found[1]], path)
-    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    headers = {"Tus-Resumable": "1.0.0"}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
     given = None if method in ("GET", "DELETE") else body
     async with cluster.http.request(
         method, f"{cluster.hosts[0].url}{path}", json=given, headers=headers
@@ -99,6 +103,8 @@ def nothing() -> dict[str, str]:
         "token": unknown(TOKEN),
         "invitation": unknown(TOKEN),
         "report": unknown(REPORT),
+        "file": unknown(FILE),
+        "upload": unknown(UPLOAD),
         "reaction": "x",
     }
 
