@@ -105,6 +105,7 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "file.change": Right("files:write", writes=True),
         "file.get": Right("files:read"),
         "file.list": Right("files:read"),
+        "file.rename": Right("files:write", writes=True),
         "file.upload": Right("files:write", writes=True),
         "user.get": _READ,
         "user.find": _READ,

@@ -296,7 +296,7 @@ _FILE: Final = "/v1/files/{file}"
 FILES: Final = (
     Request("GET", "/v1/files", "file.list", files.ListFiles, files.FilePage),
     Request("GET", _FILE, "file.get", files.GetFile, files.FileObject),
-    Request("PATCH", _FILE, "file.change", files.ChangeFile, files.FileObject),
+    Request("PATCH", _FILE, "file.rename", files.ChangeFile, files.FileObject),
     Request("DELETE", _FILE, "file.change", files.GetFile, None, 204),
     Request("POST", f"{_FILE}/restore", "file.change", files.GetFile, files.FileObject),
     Request("GET", "/v1/storage", "file.list", None, files.StorageObject),

@@ -139,7 +139,7 @@ class Files:
         return json_response(file_object(await self._readable(by, wanted.file)))
 
     async def change(self, request: web.Request) -> web.Response:
-        by = (await authorize(request, "file.change")).standing.user
+        by = (await authorize(request, "file.rename")).standing.user
         wanted = await read_command(request, bodies.ChangeFile)
         file, name = FileId(wanted.file), file_name(wanted.name)
         changed = await self._store.rename(by, file, name, self._now_ms())

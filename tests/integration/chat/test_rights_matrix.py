@@ -224,6 +224,7 @@ async def things(cluster: ChatCluster) -> Things:
 
 
 BODIES: Mapping[str, Mapping[str, object]] = {
+    "file.rename": {"name": "x"},
     "message.send": {"text": "intruder"},
     "message.edit": {"text": "intruder"},
     "thread.read": {"seq": 1},
