@@ -90,11 +90,12 @@ class Pipeline:
 class Turn(Question):
     """The place of one post."""
 
-    __slots__ = ("_ahead", "_pipeline", "state")
+    __slots__ = ("_ahead", "_doomed", "_pipeline", "state")
 
     def __init__(self, pipeline: Pipeline, ahead: "Turn | None") -> None:
         self._pipeline = pipeline
         self._ahead = ahead
+        self._doomed = False
         self.state: Literal["open", "waiting", "asked", "paused", "gone"] = "open"
 
     def give(self, to: ActorId, post: Message, done: Callable[[Answer], None]) -> None:
@@ -130,6 +131,9 @@ class Turn(Question):
         return self._message.key
 
     def _again_in(self, wait_s: float) -> None:
+        if self._doomed:
+            self._give_up(self._doubt or _BEHIND)
+            return
         self.state = "paused"
         self._loop.call_later(wait_s, self._resume)
 
@@ -149,6 +153,8 @@ class Turn(Question):
             if turn.state in ("waiting", "paused"):
                 turn._go()
                 turn._done(turn._doubt or _BEHIND)
+            elif turn.state == "asked":  # its answer may be that it is stored; if not, it fails
+                turn._doomed = True
         self._settle(problem)
 
     def _go(self) -> None:

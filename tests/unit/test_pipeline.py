@@ -161,6 +161,23 @@ async def test_who_is_given_up_takes_those_behind_with_it(
     assert client.actors.asked[3:] == [("g", None)]
 
 
+async def test_who_is_being_asked_does_not_overtake_one_that_is_given_up(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(question, "WITHIN_S", 0.0)
+    client.post("a")
+    monkeypatch.setattr(question, "WITHIN_S", 8.0)
+    client.post("b", "c", "d")
+    client.actors.answer("a", UNKNOWN)
+    assert [key for key, _ in client.answers] == ["a"]
+    client.actors.answer("b", receipt(2))  # "a" was stored after all
+    client.actors.answer("c", MOVED)
+    client.actors.answer("d", UNKNOWN)
+    failed = [(key, answer.code) for key, answer in client.answers if isinstance(answer, Problem)]
+    assert failed == [("a", "unknown"), ("c", "unavailable"), ("d", "unknown")]
+    assert client.actors.asked == [("a", None), ("b", "a"), ("c", "b"), ("d", "c")]
+
+
 async def test_an_answer_that_comes_at_once_keeps_the_order_too(client: Client) -> None:
     client.actors.away = True
     client.post("a", "b")
