@@ -1,10 +1,10 @@
 """Bringing hints that an inbox did not get: whoever told it may have died in between."""
 
-import asyncio
 from typing import Final, Protocol
 
 import structlog
 
+from streamhub.actors.jobs import OneHost, repeat
 from streamhub.actors.ports import Directory
 from streamhub.domain.channel_store import Outbox
 from streamhub.domain.errors import StreamHubError
@@ -16,7 +16,6 @@ log = structlog.get_logger()
 EVERY_S: Final = 2.0
 OLDER_THAN_MS: Final = 2000
 _LIMIT: Final = 200
-_SWEEPER: Final = ActorId("outbox", "sweep")
 
 
 class _Actors(Protocol):
@@ -27,17 +26,17 @@ class OutboxSweep:
     """Tells inboxes of what has waited in the outbox, until they took it. One host sweeps."""
 
     def __init__(self, host: HostId, outbox: Outbox, actors: _Actors, directory: Directory) -> None:
-        self._host = host
         self._outbox = outbox
         self._actors = actors
-        self._directory = directory
+        self._duty = OneHost("outbox", host, directory)
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            await asyncio.sleep(EVERY_S)
-            if self._directory.serving and self._directory.owner(_SWEEPER) == self._host:
-                await self.sweep()
+        await repeat("outbox", EVERY_S, self._turn)
+
+    async def _turn(self) -> None:
+        if self._duty.is_this:
+            await self.sweep()
 
     async def sweep(self) -> int:
         """Tell of what is due now; how many hints that were."""
