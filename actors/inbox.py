@@ -29,6 +29,7 @@ from streamhub.domain.messages import (
     channel_actor,
 )
 from streamhub.domain.reading import Marking, read_up_to, unread_from
+from streamhub.domain.upload_messages import UploadProgress
 
 _COUNTED: Final = ("mentioned", "unmentioned")
 """Hints after which the count of mentions is another."""
@@ -94,6 +95,9 @@ class InboxActor:
     def on_set_away(self, said: SetAway, ctx: Context) -> None:
         ctx.publish(AwayChanged(away=said.away))
         ctx.reply(Done())
+
+    def on_upload(self, progress: UploadProgress, ctx: Context) -> None:
+        ctx.publish(progress)
 
     # -- private ----------------------------------------------------------------------------
 
@@ -164,6 +168,7 @@ class InboxActor:
         TakeHint: on_hint,
         KeepDraft: on_keep_draft,
         SetAway: on_set_away,
+        UploadProgress: on_upload,
     }
 
 

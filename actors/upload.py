@@ -181,6 +181,7 @@ class UploadActor:
         return UploadStanding(
             state=upload.state,
             offset=self._ledger.offset,
+            stored=self._ledger.stored_bytes,
             file=upload.file,
             problem=upload.problem,
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, Protocol
 
 import structlog
@@ -50,6 +51,7 @@ from streamhub.transport import (
     http_presence,
     http_reports,
     link_calls,
+    upload_socket,
 )
 from streamhub.transport.admission import Admission
 from streamhub.transport.asking import Asking
@@ -58,6 +60,7 @@ from streamhub.transport.link_tls import LinkTls
 from streamhub.transport.links import Links
 from streamhub.transport.lobby import Lobby, Socket
 from streamhub.transport.relay import Relay
+from streamhub.transport.upload_socket import UploadSocket
 from streamhub.transport.websocket import Sockets
 
 log = structlog.get_logger(__name__)
@@ -154,11 +157,15 @@ class Chat:
             paused_limit_s=edge.paused_limit_s,
         )
         self._pause_bytes = edge.pause_bytes
+        files = filing.edge(asking, clock) if filing is not None else None
+        self._uploads = files.streams if files is not None else None
+        others = {upload_socket.PATH: partial(UploadSocket, files.streams)} if files else {}
         self.sockets = Sockets(
             lobby,
             metrics,
             allowed_origins=edge.allowed_origins,
             unauthenticated_per_address=edge.unauthenticated_per_address,
+            others=others,
         )
         self.routes: Sequence[web.AbstractRouteDef] = (
             *self.sockets.routes(),
@@ -173,8 +180,8 @@ class Chat:
         retention = PostgresRetentionStore(pool)
         expiry = RetentionSweep(host, retention, self.actors, membership, clock.now_ms)
         self._jobs: list[_Job] = [sweep, expiry, self.indexing]
-        if filing is not None:
-            self.routes = (*self.routes, *filing.routes(asking, clock))
+        if filing is not None and files is not None:
+            self.routes = (*self.routes, *files.routes)
             self._jobs.append(filing.care(host, self.actors, membership, clock))
         self._working: list[asyncio.Task[None]] = []
         self._measure(metrics)
@@ -192,6 +199,8 @@ class Chat:
     async def stop(self) -> None:
         """Close the sockets, drop the actors, flush the journal."""
         await self.sockets.close(CloseCode.RESTARTING)
+        if self._uploads is not None:
+            await self._uploads.close()
         for task in self._working:
             task.cancel()
         await asyncio.gather(*self._working, return_exceptions=True)

@@ -1,7 +1,7 @@
 """The files of one host, put together: uploads, their actors, downloads."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
@@ -24,6 +24,7 @@ from streamhub.transport.asking import Asking
 from streamhub.transport.http_files import Files
 from streamhub.transport.intake import Intake, Terms
 from streamhub.transport.pieces import Buffers
+from streamhub.transport.upload_streams import UploadStreams
 
 _IDLE_S: Final = 60.0
 
@@ -48,7 +49,7 @@ class Filing:
 
         return Kind(lambda key: self._ledger.load(UploadId(key)), make, _IDLE_S)
 
-    def routes(self, asking: Asking, clock: SystemClock) -> Sequence[web.AbstractRouteDef]:
+    def edge(self, asking: Asking, clock: SystemClock) -> "FilingEdge":
         settings = self._settings
         terms = Terms(
             part_bytes=settings.part_bytes,
@@ -66,7 +67,8 @@ class Filing:
             random_bytes=clock.random_bytes,
         )
         area = Files(intake, self._store, self._ledger, self._blobs, clock.now_ms)
-        return (*http_files.routes(area), *tus.routes(intake, area.content_of))
+        routes = (*http_files.routes(area), *tus.routes(intake, area.content_of))
+        return FilingEdge(routes=routes, streams=UploadStreams(intake))
 
     def care(
         self, host: HostId, actors: ActorSystem, membership: Membership, clock: SystemClock
@@ -81,3 +83,10 @@ class Filing:
             clock.now_ms,
             trash_ms=self._settings.trash_days * 86_400_000,
         )
+
+
+class FilingEdge(NamedTuple):
+    """What clients come to: over HTTP, and by streams of the upload socket."""
+
+    routes: Sequence[web.AbstractRouteDef]
+    streams: UploadStreams

@@ -17,7 +17,7 @@ from streamhub.domain.errors import Refused, StreamHubError, TryAgain
 from streamhub.domain.ids import ChannelId, FileId, MessageId, UploadId, UserId
 from streamhub.domain.kept_drafts import KeptDraft
 from streamhub.domain.presence import State, Status
-from streamhub.domain.upload_messages import FromUpload, OfUpload
+from streamhub.domain.upload_messages import FromUpload, OfUpload, UploadProgress
 
 
 class ActorId(NamedTuple):
@@ -234,7 +234,7 @@ OfChannel = (
     | Seen
     | Typing
 )
-OfInbox = MarkRead | MarkUnread | TakeHint | KeepDraft | SetAway
+OfInbox = MarkRead | MarkUnread | TakeHint | KeepDraft | SetAway | UploadProgress
 OfPresence = SetPresence | GetPresence | Reconsider
 Message = OfChannel | OfInbox | OfPresence | OfUpload
 
@@ -392,4 +392,5 @@ Passing = (
     | SeenUpdated
     | PresenceUpdated
     | DraftUpdated
+    | UploadProgress
 )

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from streamhub.domain.ids import FileId, UserId
+from streamhub.domain.ids import FileId, UploadId, UserId
 from streamhub.domain.upload_ledger import Stored
 from streamhub.domain.uploads import Ledger, State
 
@@ -57,6 +57,18 @@ class LookAfterUpload(msgspec.Struct, frozen=True, kw_only=True, tag="look_after
     """Go on with what a host that died had begun, or end what has expired. Told, never answered."""
 
 
+class UploadProgress(msgspec.Struct, frozen=True, kw_only=True, tag="upload.progress"):
+    """How far an upload is: told to its owner's inbox, and from there to the owner's sessions."""
+
+    upload: UploadId
+    name: str
+    state: State
+    bytes: int
+    size: int | None = None
+    file: FileId | None = None
+    problem: str | None = None
+
+
 OfUpload = (
     AttachUpload
     | RecordStored
@@ -75,10 +87,12 @@ class Attached(msgspec.Struct, frozen=True, kw_only=True, tag="attached"):
 
 
 class UploadStanding(msgspec.Struct, frozen=True, kw_only=True, tag="upload_standing"):
-    """How far it is. `offset`: up to where every byte is durable; `problem`: a code."""
+    """How far it is. `offset`: up to where every byte is durable; `stored`: bytes of whole parts;
+    `problem`: a code."""
 
     state: State
     offset: int
+    stored: int = 0
     file: FileId | None = None
     problem: str | None = None
 

@@ -150,6 +150,13 @@ class Connection:
             case _:
                 return _PONG
 
+    def heard(self, now_ms: int) -> Close | None:
+        """A frame of data came, or it is the host why nothing comes. Before `ready` it closes."""
+        if self.state is State.OPEN:
+            self._heard_ms = now_ms
+            return None
+        return self.close(CloseCode.BAD_FRAME)
+
     def tick(self, now_ms: int) -> Close | None:
         """Time passed. Worth calling at `deadline_ms`, harmless at any other time."""
         deadline_ms = self.deadline_ms

@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import structs
 
 from streamhub.protocol.drafting import DraftList, DraftObject, DraftPage, DraftSet
+from streamhub.protocol.examples_uploads import UPLOAD_COMMANDS, UPLOAD_EVENTS
 from streamhub.protocol.frames import (
     API,
     Auth,
@@ -487,6 +488,7 @@ COMMAND_EXAMPLES: Final[Mapping[str, tuple[Command, Reply]]] = MappingProxyType(
                 Command(name="focus", i=15, body=Focus(channels=(_CHANNEL,), users=(_BOB,))),
                 Done(),
             ),
+            *UPLOAD_COMMANDS,
         )
     }
 )
@@ -544,6 +546,7 @@ EVENT_EXAMPLES: Final[Mapping[str, Event]] = MappingProxyType(
                     status=StatusObject(text="in a meeting", emoji="\N{CALENDAR}", expires_at=_AT),
                 ),
             ),
+            *UPLOAD_EVENTS,
             Event(name="auth.expiring", body=AuthExpiring(in_ms=60_000)),
             Event(name="server.notice", body=ServerNotice(text="Maintenance at noon")),
         )

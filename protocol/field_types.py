@@ -21,6 +21,8 @@ def type_words(kind: inspect.Type) -> str:
             return f"{words}{_limits(inner)}"
         case inspect.StructType(cls=struct):
             return f"[{struct.__name__}](#{struct.__name__.lower()})"
+        case inspect.TupleType(item_types=items):
+            return f"[{', '.join(type_words(item) for item in items)}]"
         case inspect.VarTupleType(item_type=item):
             return f"array of {type_words(item)}{_limits(kind)}"
         case inspect.DictType(key_type=key, value_type=value):

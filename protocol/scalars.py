@@ -55,6 +55,7 @@ is the id of no channel, so it is answered like one the user is not in."""
 MessageId = Annotated[str, Meta(pattern=_id_pattern("me"), description="id of a message")]
 ReportId = Annotated[str, Meta(pattern=_id_pattern("rp"), description="id of a report")]
 FileId = Annotated[str, Meta(pattern=_id_pattern("fi"), description="id of a file")]
+UploadId = Annotated[str, Meta(pattern=_id_pattern("up"), description="id of an upload")]
 
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT, pattern=TEXT_PATTERN)]
 SearchText = Annotated[str, Meta(min_length=1, max_length=MAX_QUERY, pattern=TEXT_PATTERN)]
@@ -73,6 +74,7 @@ CommandNumber = Annotated[int, Meta(ge=1, le=MAX_COMMAND_NUMBER)]
 Seq = Annotated[int, Meta(ge=1, le=MAX_INT, description="number of a message in its channel")]
 Rev = Annotated[int, Meta(ge=0, le=MAX_INT, description="number of a change in its channel")]
 Count = Annotated[int, Meta(ge=0, le=MAX_INT)]
+Term = Annotated[int, Meta(ge=0, le=2**31 - 1, description="counts who took an upload over")]
 Timestamp = Annotated[int, Meta(ge=0, le=MAX_INT, description="milliseconds since 1970 UTC")]
 Duration = Annotated[int, Meta(ge=0, le=MAX_INT, description="milliseconds")]
 PageSize = Annotated[int, Meta(ge=1, le=MAX_PAGE)]
@@ -85,6 +87,7 @@ PATTERN_RULES: Final[Mapping[str, str]] = MappingProxyType(
         _id_pattern("me"): "must be the id of a message",
         _id_pattern("rp"): "must be the id of a report",
         _id_pattern("fi"): "must be the id of a file",
+        _id_pattern("up"): "must be the id of an upload",
         TEXT_PATTERN: "must be text without control characters",
         REACTION_PATTERN: "must be 1 to 64 characters without spaces and control characters",
         KEY_PATTERN: "must be 1 to 64 printable ASCII characters",

@@ -86,23 +86,41 @@ from streamhub.protocol.saving import MessageSave, MessageSaved, MessageUnsave
 from streamhub.protocol.searching import MessageSearch
 from streamhub.protocol.shapes import Incoming, Outgoing
 from streamhub.protocol.threads import ThreadFollow, ThreadList, ThreadRead
+from streamhub.protocol.uploads import (
+    AttachedUpload,
+    PartObject,
+    UploadAttach,
+    UploadCancel,
+    UploadCredit,
+    UploadDurable,
+    UploadFinish,
+    UploadOpen,
+    UploadPart,
+    UploadProgress,
+    UploadReceived,
+    UploadRefused,
+    UploadState,
+)
 
 
 class CommandSpec(Struct, frozen=True):
-    """`keyed`: it makes something new, so a client that may send it twice must give a key."""
+    """`keyed`: it makes something new, so a client that may send it twice must give a key.
+    `socket`: where it is given."""
 
     body: type[Incoming]
     reply: type[Outgoing]
     summary: str
     keyed: bool = False
+    socket: Literal["chat", "uploads"] = "chat"
 
 
-EventKind = Literal["channel", "sync", "inbox", "ephemeral"]
+EventKind = Literal["channel", "sync", "inbox", "ephemeral", "upload"]
 
 
 class EventSpec(Struct, frozen=True):
     """Kinds: `channel` events are durable and carry `rev`; `sync` brings what was missed; `inbox`
-    is absolute state that is safe to lose; `ephemeral` is worth nothing a moment later."""
+    is absolute state that is safe to lose; `ephemeral` is worth nothing a moment later; `upload`
+    comes on the socket of uploads."""
 
     body: type[Outgoing]
     kind: EventKind
@@ -231,6 +249,26 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
             PresenceGet, PresenceObject, "Whether somebody you share a channel with is there."
         ),
         "focus": CommandSpec(Focus, Done, "Say what is on screen."),
+        "upload.open": CommandSpec(
+            UploadOpen,
+            AttachedUpload,
+            "Begin a file, and send to it.",
+            keyed=True,
+            socket="uploads",
+        ),
+        "upload.attach": CommandSpec(
+            UploadAttach, AttachedUpload, "Send to an upload that was begun.", socket="uploads"
+        ),
+        "upload.part": CommandSpec(
+            UploadPart, PartObject, "Compare a durable part with yours.", socket="uploads"
+        ),
+        "upload.finish": CommandSpec(
+            UploadFinish,
+            UploadState,
+            "Make a file of it; `upload.state` says how that ended.",
+            socket="uploads",
+        ),
+        "upload.cancel": CommandSpec(UploadCancel, UploadState, "Give it up.", socket="uploads"),
     }
 )
 
@@ -270,6 +308,14 @@ EVENTS: Final[Mapping[str, EventSpec]] = MappingProxyType(
             "ephemeral",
             "Whether a user you look at is there: at once, and then changes, at most one a second.",
         ),
+        "upload.progress": EventSpec(
+            UploadProgress, "ephemeral", "How far one of your uploads is; at most one a second."
+        ),
+        "upload.credit": EventSpec(UploadCredit, "upload", "You may send more."),
+        "upload.received": EventSpec(UploadReceived, "upload", "Bytes have come."),
+        "upload.durable": EventSpec(UploadDurable, "upload", "Parts are durable: forget them."),
+        "upload.refused": EventSpec(UploadRefused, "upload", "A frame of data was not taken."),
+        "upload.state": EventSpec(UploadState, "upload", "An upload has come further, or ended."),
         "auth.expiring": EventSpec(AuthExpiring, "ephemeral", "Renew your token."),
         "server.notice": EventSpec(ServerNotice, "ephemeral", "The operator says something."),
     }

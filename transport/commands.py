@@ -128,7 +128,10 @@ class Commands:
     def _begun(self, standing: Standing, body: frames.Incoming, key: str | None) -> Outcome:
         if handler := self._handlers.get(type(body)):
             return handler(self, standing.user, body, key or self._fresh_key())
-        return self._others[type(body)](standing, body)
+        other = self._others.get(type(body))
+        if other is None:
+            raise Refused("bad_request", "uploads have a socket of their own: /v1/uploads/ws")
+        return other(standing, body)
 
     async def perform(
         self, standing: Standing, body: frames.Incoming, key: str | None = None

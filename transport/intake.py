@@ -13,21 +13,24 @@ from streamhub.domain.blobs import Blobs
 from streamhub.domain.errors import Refused, TryAgain
 from streamhub.domain.file_names import file_name, mime_type
 from streamhub.domain.ids import RANDOM_BYTES, UPLOAD, UploadId, UserId, is_id, make_id
-from streamhub.domain.messages import upload_actor
+from streamhub.domain.messages import inbox_actor, upload_actor
 from streamhub.domain.upload_ledger import Opening, UploadLedger
 from streamhub.domain.upload_messages import (
     AttachUpload,
     CancelUpload,
     DeclareSize,
     FinishUpload,
+    UploadProgress,
     UploadStanding,
 )
 from streamhub.domain.uploads import RESERVED_STEP_BYTES, Ledger, Upload, part_bytes_of
 from streamhub.transport.asking import Asking
 from streamhub.transport.lane import Lane
+from streamhub.transport.part_store import PartStore
 from streamhub.transport.pieces import Buffers
 
 _FINISH_TRIES: Final = 60
+_HEADS: Final = "heads"
 _GONE: Final = (OSError, web.PayloadAccessError, web.RequestPayloadError, PayloadEncodingError)
 
 
@@ -61,7 +64,7 @@ class Intake:
         self.blobs = blobs
         self._asking = asking
         self._ledger = ledger
-        self._buffers = buffers
+        self.buffers = buffers
         self._now_ms = now_ms
         self._random_bytes = random_bytes
 
@@ -128,13 +131,26 @@ class Intake:
     ) -> Lane:
         """Become the only writer, if it stands at `offset`. Raises Refused: not_found,
         offset_conflict, sealing, gone, conflict; TryAgain."""
-        attach = AttachUpload(by=by, offset=offset)
+        ledger = await self.attach(upload, by, offset=offset)
+        return Lane(ledger, self._asking, self.blobs, self.buffers, held=held)
+
+    async def attach(
+        self, upload: UploadId, by: UserId, *, offset: int | None = None, term: int | None = None
+    ) -> Ledger:
+        """Become the only writer, or with the present `term` one more. Raises as `lane`, and
+        Refused("stale_term")."""
+        attach = AttachUpload(by=by, offset=offset, term=term)
         attached: Any = await self._asking.request(upload_actor(upload), attach)
-        return Lane(attached.ledger, self._asking, self.blobs, self._buffers, held=held)
+        ledger: Ledger = attached.ledger
+        return ledger
+
+    def parts_of(self, ledger: Ledger) -> PartStore:
+        """To store pieces of it, whatever their order."""
+        return PartStore(ledger, self._asking, self.blobs)
 
     async def head_of(self, chunks: AsyncIterator[bytes]) -> tuple[bytes, bool]:
         """What comes first, up to about a part, and whether that is all."""
-        room = await self._buffers.take(self.terms.part_bytes)
+        room = await self.buffers.take(self.terms.part_bytes, _HEADS)
         try:
             head = bytearray()
             async for chunk in chunks:
@@ -143,13 +159,19 @@ class Intake:
                     return bytes(head), False
             return bytes(head), True
         finally:
-            self._buffers.give_back(room)
+            self.buffers.give_back(room, _HEADS)
 
     async def declare(self, upload: UploadId, by: UserId, size: int) -> None:
         """Raises Refused: too_large, conflict, length_exceeded, quota_exceeded; TryAgain."""
         if size > self.terms.max_bytes:
             raise Refused("too_large", f"a file may have {self.terms.max_bytes} bytes")
         await self._asking.request(upload_actor(upload), DeclareSize(by=by, size=size))
+
+    async def begin_finish(self, upload: UploadId, by: UserId) -> UploadStanding:
+        """How it stands now: sealing, or over. Raises as `finish`."""
+        standing: Any = await self._asking.request(upload_actor(upload), FinishUpload(by=by))
+        found: UploadStanding = standing
+        return found
 
     async def finish(self, upload: UploadId, by: UserId) -> UploadStanding:
         """Once it is over: ready, failed or aborted. Raises Refused("offset_conflict"), TryAgain:
@@ -166,9 +188,15 @@ class Intake:
                 return found
         raise AssertionError("unreachable")
 
-    async def cancel(self, upload: UploadId, by: UserId) -> None:
+    async def cancel(self, upload: UploadId, by: UserId) -> UploadStanding:
         """Raises Refused: not_found, sealing, conflict, gone; TryAgain."""
-        await self._asking.request(upload_actor(upload), CancelUpload(by=by))
+        standing: Any = await self._asking.request(upload_actor(upload), CancelUpload(by=by))
+        found: UploadStanding = standing
+        return found
+
+    def tell(self, progress: UploadProgress, owner: UserId) -> None:
+        """All the owner's sessions."""
+        self._asking.tell(inbox_actor(owner), progress)
 
 
 async def poured(

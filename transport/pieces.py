@@ -1,13 +1,14 @@
 """Bytes of an upload on their way to S3, and how many of them a host may hold at once."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import crc32c
 
 _SMALL: Final = 32 << 10
+_FAIR_PIECES: Final = 2
 
 
 class Piece:
@@ -47,42 +48,69 @@ class Piece:
 
 class Buffers:
     """The bytes that one host holds of all uploads: at most `budget_bytes`, first come first
-    served."""
+    served; but while others wait, an upload that holds two pieces gets no third."""
 
     def __init__(self, budget_bytes: int) -> None:
         self.budget_bytes = budget_bytes
         self.held_bytes = 0
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._pieces: Counter[str] = Counter()
+        self._waiting: deque[_Waiting] = deque()
 
-    async def take(self, size: int) -> int:
-        """Wait for room for `size` bytes, or for the whole budget if that is less; what was
-        taken."""
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody waits."""
+        return bool(self._waiting)
+
+    def take_now(self, size: int, upload: str) -> int | None:
+        """Room for `size` bytes, or for the whole budget if that is less; None if there is none."""
         size = min(size, self.budget_bytes)
         if self._waiting or self.held_bytes + size > self.budget_bytes:
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append((size, turn))
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self.give_back(size)
-                else:
-                    self._waiting.remove((size, turn))
-                    self._serve()
-                raise
-        else:
-            self.held_bytes += size
+            return None
+        self._hold(size, upload)
         return size
 
-    def give_back(self, size: int) -> None:
+    async def take(self, size: int, upload: str) -> int:
+        """Wait for room, as much as `take_now` gives."""
+        if (taken := self.take_now(size, upload)) is not None:
+            return taken
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(min(size, self.budget_bytes), upload, turn)
+        self._waiting.append(waiting)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.give_back(waiting.size, upload)
+            else:
+                self._waiting.remove(waiting)
+                self._serve()
+            raise
+        return waiting.size
+
+    def give_back(self, size: int, upload: str) -> None:
+        """What `take` gave."""
         self.held_bytes -= size
+        self._pieces[upload] -= 1
+        if not self._pieces[upload]:
+            del self._pieces[upload]
         self._serve()
+
+    def _hold(self, size: int, upload: str) -> None:
+        self.held_bytes += size
+        self._pieces[upload] += 1
 
     def _serve(self) -> None:
         while self._waiting:
-            size, turn = self._waiting[0]
-            if self.held_bytes + size > self.budget_bytes:
+            modest = (one for one in self._waiting if self._pieces[one.upload] < _FAIR_PIECES)
+            following = next(modest, self._waiting[0])
+            if self.held_bytes + following.size > self.budget_bytes:
                 return
-            self._waiting.popleft()
-            self.held_bytes += size
-            turn.set_result(None)
+            self._waiting.remove(following)
+            self._hold(following.size, following.upload)
+            following.turn.set_result(None)
+
+
+class _Waiting(NamedTuple):
+    size: int
+    upload: str
+    turn: asyncio.Future[None]

@@ -1,9 +1,11 @@
-"""`GET /v1/ws`: from an HTTP request to a client's socket, and all sockets of the host."""
+"""From an HTTP request to a client's socket, and all sockets of the host."""
 
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -11,9 +13,10 @@ from aiohttp import hdrs, web
 
 from streamhub.domain.errors import Refused, TryAgain
 from streamhub.protocol.close_codes import CloseCode, reason
-from streamhub.protocol.codec import CODECS
+from streamhub.protocol.codec import CODECS, Codec
 from streamhub.telemetry import Metrics
 from streamhub.transport.client_socket import ClientSocket
+from streamhub.transport.framed_socket import FramedSocket
 from streamhub.transport.lobby import Lobby
 from streamhub.transport.proxies import remote_of
 from streamhub.transport.upgraded import UpgradedResponse
@@ -26,6 +29,8 @@ MARGIN_S: Final = 1.0
 
 _TICK_S: Final = 1.0
 
+MakeSocket = Callable[[Lobby, Codec, web.Request, UpgradedResponse, str], FramedSocket]
+
 
 class Sockets:
     """The sockets of one host: lets them in, ticks them, ends them."""
@@ -37,13 +42,16 @@ class Sockets:
         *,
         allowed_origins: tuple[str, ...],
         unauthenticated_per_address: int,
+        others: Mapping[str, MakeSocket] = MappingProxyType({}),
     ) -> None:
+        """`others`: sockets that are not for chat, by their paths."""
+        self._kinds: dict[str, MakeSocket] = {PATH: ClientSocket, **others}
         self._lobby = lobby
         self._metrics = metrics
         self._origins = frozenset(allowed_origins)
         self._per_address = unauthenticated_per_address
         self._waiting: Counter[str] = Counter()
-        self._sockets: set[ClientSocket] = set()
+        self._sockets: set[FramedSocket] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         self._leave_by: float | None = None
@@ -51,16 +59,16 @@ class Sockets:
     def __len__(self) -> int:
         return len(self._sockets)
 
-    def __iter__(self) -> Iterator[ClientSocket]:
+    def __iter__(self) -> Iterator[FramedSocket]:
         return iter(tuple(self._sockets))
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        return [web.get(PATH, self.handle)]
+        return [web.get(path, partial(self.handle, make)) for path, make in self._kinds.items()]
 
     def start(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, make: MakeSocket, request: web.Request) -> web.StreamResponse:
         """Upgrade, or say why not: forbidden, rate_limited, unavailable, bad_request."""
         self._check_origin(request)
         if self._closed or self._leaving_in_s() == 0.0:
@@ -80,10 +88,10 @@ class Sockets:
             code = CloseCode.VERSION_UNSUPPORTED
             await response.close(code=code, message=reason(code).encode())
             return response
-        await self._serve(ClientSocket(self._lobby, codec, request, response, address), address)
+        await self._serve(make(self._lobby, codec, request, response, address), address)
         return response
 
-    async def _serve(self, socket: ClientSocket, address: str) -> None:
+    async def _serve(self, socket: FramedSocket, address: str) -> None:
         self._sockets.add(socket)
         self._waiting[address] += 1
         socket.on_open = lambda: self._opened(socket, address)
@@ -96,7 +104,7 @@ class Sockets:
             if not socket.authenticated:
                 self._let_in(address)
 
-    def _opened(self, socket: ClientSocket, address: str) -> None:
+    def _opened(self, socket: FramedSocket, address: str) -> None:
         self._let_in(address)
         if (within_s := self._leaving_in_s()) is not None:
             self._send_away(socket, within_s)
@@ -140,7 +148,7 @@ class Sockets:
                 self._send_away(socket, over_s)
         loop.call_later(over_s + MARGIN_S, self._end_all)
 
-    def _send_away(self, socket: ClientSocket, within_s: float) -> None:
+    def _send_away(self, socket: FramedSocket, within_s: float) -> None:
         after_s = random.uniform(0, within_s)  # noqa: S311 - spreads the reconnects
         socket.drain(int(after_s * 1000))
         # A client that leaves by itself has its answers first; only those that do not are closed.

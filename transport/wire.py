@@ -3,7 +3,8 @@
 from streamhub.domain import changes, channels, messages
 from streamhub.domain.channels import Overview, ReadMarker
 from streamhub.domain.kept_drafts import KeptDraft
-from streamhub.protocol import drafting, frames
+from streamhub.domain.upload_messages import UploadProgress
+from streamhub.protocol import drafting, frames, uploads
 from streamhub.protocol.presence import PresenceObject, StatusObject
 
 
@@ -201,6 +202,20 @@ def passing_event(event: messages.Passing) -> frames.Event:
             return frames.Event(name="typing.started", body=typing)
         case messages.PresenceUpdated():
             return frames.Event(name="presence.updated", body=presence(event))
+        case UploadProgress():
+            return frames.Event(name="upload.progress", body=upload_progress(event))
+
+
+def upload_progress(told: UploadProgress) -> uploads.UploadProgress:
+    return uploads.UploadProgress(
+        upload=told.upload,
+        name=told.name,
+        state=told.state,
+        bytes=told.bytes,
+        size_bytes=told.size,
+        file=told.file,
+        problem=told.problem,
+    )
 
 
 def presence(told: messages.PresenceUpdated) -> PresenceObject:

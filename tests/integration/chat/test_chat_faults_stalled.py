@@ -15,6 +15,7 @@ from streamhub.persistence.embedded.stack import EmbeddedUrls
 from streamhub.protocol import frames
 from streamhub.transport import client_writer
 from streamhub.transport.client_socket import ClientSocket
+from streamhub.transport.framed_socket import FramedSocket
 
 READERS = 1000
 STALLED = 100
@@ -100,8 +101,9 @@ async def _seqs(reader: Socket, first: int, last: int) -> list[int]:
     return seqs
 
 
-def _lags(theirs: ClientSocket) -> bool:
+def _lags(theirs: FramedSocket) -> bool:
     """Whether the server has paused this client, and waits for room to go on."""
+    assert isinstance(theirs, ClientSocket)
     session = theirs._session
     assert isinstance(session, SessionActor)
     return session.lagging
