@@ -115,7 +115,6 @@ class FramedSocket(ClientWriter):
         )
 
     @property
-    @property
     def authenticated(self) -> bool:
         return self.principal is not None
 

@@ -20,6 +20,7 @@ from streamhub.domain.upload_messages import (
     CancelUpload,
     DeclareSize,
     FinishUpload,
+    OfUpload,
     UploadProgress,
     UploadStanding,
 )
@@ -123,7 +124,7 @@ class Intake:
         """What is durable of it, without disturbing who writes. Raises Refused("not_found")."""
         ledger = await self._ledger.load(UploadId(upload)) if is_id(upload, UPLOAD) else None
         if ledger is None or ledger.upload.owner != by:
-            raise Refused("not_found", "there is no such upload, or it is not yours")
+            raise _unknown()
         return ledger
 
     async def lane(
@@ -140,7 +141,7 @@ class Intake:
         """Become the only writer, or with the present `term` one more. Raises as `lane`, and
         Refused("stale_term")."""
         attach = AttachUpload(by=by, offset=offset, term=term)
-        attached: Any = await self._asking.request(upload_actor(upload), attach)
+        attached: Any = await self._ask(upload, attach)
         ledger: Ledger = attached.ledger
         return ledger
 
@@ -165,11 +166,11 @@ class Intake:
         """Raises Refused: too_large, conflict, length_exceeded, quota_exceeded; TryAgain."""
         if size > self.terms.max_bytes:
             raise Refused("too_large", f"a file may have {self.terms.max_bytes} bytes")
-        await self._asking.request(upload_actor(upload), DeclareSize(by=by, size=size))
+        await self._ask(upload, DeclareSize(by=by, size=size))
 
     async def begin_finish(self, upload: UploadId, by: UserId) -> UploadStanding:
         """How it stands now: sealing, or over. Raises as `finish`."""
-        standing: Any = await self._asking.request(upload_actor(upload), FinishUpload(by=by))
+        standing: Any = await self._ask(upload, FinishUpload(by=by))
         found: UploadStanding = standing
         return found
 
@@ -179,7 +180,7 @@ class Intake:
         ask = FinishUpload(by=by, wait=True)
         for tries_left in reversed(range(_FINISH_TRIES)):
             try:
-                standing: Any = await self._asking.request(upload_actor(upload), ask)
+                standing: Any = await self._ask(upload, ask)
             except TryAgain as error:
                 if error.code not in ("timeout", "moved", "unknown") or not tries_left:
                     raise
@@ -190,13 +191,24 @@ class Intake:
 
     async def cancel(self, upload: UploadId, by: UserId) -> UploadStanding:
         """Raises Refused: not_found, sealing, conflict, gone; TryAgain."""
-        standing: Any = await self._asking.request(upload_actor(upload), CancelUpload(by=by))
+        standing: Any = await self._ask(upload, CancelUpload(by=by))
         found: UploadStanding = standing
         return found
+
+    async def _ask(self, upload: UploadId, message: OfUpload) -> Any:
+        """Unknown uploads and those of others look the same."""
+        try:
+            return await self._asking.request(upload_actor(upload), message)
+        except Refused as error:
+            raise _unknown() if error.code == "not_found" else error from None
 
     def tell(self, progress: UploadProgress, owner: UserId) -> None:
         """All the owner's sessions."""
         self._asking.tell(inbox_actor(owner), progress)
+
+
+def _unknown() -> Refused:
+    return Refused("not_found", "there is no such upload, or it is not yours")
 
 
 async def poured(

@@ -64,7 +64,6 @@ class UploadSocket(FramedSocket):
     def _leave(self) -> None:
         for stream in self._streams.values():
             self._host.leave(stream)
-            stream.close()
         self._streams.clear()
 
     def tick(self) -> None:
@@ -171,16 +170,12 @@ class UploadSocket(FramedSocket):
     async def _attached(
         self, upload: UploadId, by: UserId, term: int | None
     ) -> uploads.AttachedUpload:
-        ledger = await self._host.intake.look(upload, by)
-        if ledger.upload.state != "receiving":
-            return _attachment(ledger, None)
-        ledger = await self._host.intake.attach(upload, by, term=term)
         self._last += 1
-        stream = self._host.attached(self._last, ledger, self._say)
-        older = [n for n, s in self._streams.items() if s.upload == upload and s.term < stream.term]
-        for number in older:
-            del self._streams[number]
-        self._streams[stream.number] = stream
+        stream, ledger = await self._host.attach(self._last, upload, by, term, self._say)
+        if stream is not None:
+            for other in [one for one in self._streams.values() if one.has_ended]:
+                del self._streams[other.number]
+            self._streams[stream.number] = stream
         return _attachment(ledger, stream)
 
     _handlers: Final[dict[type[msgspec.Struct], Callable[..., Any]]] = {

@@ -79,6 +79,10 @@ class UploadStream:
         return self.ledger.upload.term
 
     @property
+    def has_ended(self) -> bool:
+        return self._ended is not None
+
+    @property
     def sends(self) -> frozenset[int]:
         """The parts that are being sent or stored."""
         return frozenset(self._storing if self.part is None else {*self._storing, self.part})
@@ -267,7 +271,7 @@ class UploadStream:
 
     def _failed(self, offset: int, error: StreamHubError) -> None:
         if error.code in _ENDS:
-            self.end(Refused(error.code, error.detail))
+            _ = self.end(Refused(error.code, error.detail))
         else:
             self._refuse(offset, error)
 
@@ -310,20 +314,22 @@ class UploadStream:
 
     # -- its end ----------------------------------------------------------------------------
 
-    def end(self, why: Refused) -> None:
-        """Nothing more is taken, as somebody else has the upload, or it takes nothing."""
-        if self._ended is None:
+    def end(
+        self, why: Refused, *, tell: bool = True, keep: bool = False
+    ) -> asyncio.Task[None] | None:
+        """Nothing more is taken. With `keep`, what has come of the open part is kept, once the task
+        that is returned is done."""
+        if self._ended is not None:
+            return None
+        if tell:
             self._refuse(self.received, why)
-            self._let_go(why)
-            if self._piece is not None:
-                self._piece, self.part = None, None
-                self._give_back(self._held)
-
-    def close(self) -> None:
-        """The connection is gone. What came is kept."""
-        if self._ended is None:
-            self._let_go(Refused("gone", "the connection has ended"))
+        self._let_go(why)
+        if keep:
             self._spill()
+        elif self._piece is not None:
+            self._piece, self.part = None, None
+            self._give_back(self._held)
+        return self._spilling
 
     def _let_go(self, why: Refused) -> None:
         self._ended = why

@@ -19,6 +19,8 @@ log = structlog.get_logger()
 
 _TELL_EVERY_S: Final = 1.0
 _LEAVE_S: Final = 10.0
+_MAKE_WAY_S: Final = 0.15
+_STALE: Final = Refused("stale_term", "another connection took this upload over")
 
 
 class UploadStreams:
@@ -29,29 +31,60 @@ class UploadStreams:
         self.buffers = intake.buffers
         self._streams: dict[UploadId, set[UploadStream]] = {}
         self._told_at: dict[UploadId, float] = {}
+        self._keeping: dict[UploadId, set[asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def attached(
-        self, number: int, ledger: Ledger, say: Callable[[str, Outgoing], None]
-    ) -> UploadStream:
-        """A new stream; those of older terms end."""
-        upload = ledger.upload
-        for other in tuple(self._streams.get(upload.id, ())):
-            if other.term < upload.term:
-                self.leave(other)
-                other.end(Refused("stale_term", "another connection took this upload over"))
+    async def attach(
+        self,
+        number: int,
+        upload: UploadId,
+        by: UserId,
+        term: int | None,
+        say: Callable[[str, Outgoing], None],
+    ) -> tuple[UploadStream | None, Ledger]:
+        """A new stream; those of older terms end. None: the upload receives nothing any more.
+
+        Raises Refused: not_found, stale_term; TryAgain.
+        """
+        ledger = await self.intake.look(upload, by)
+        if ledger.upload.state != "receiving":
+            return None, ledger
+        if term is None:
+            await self._make_way(upload)
+        ledger = await self.intake.attach(upload, by, term=term)
         stream = UploadStream(number, ledger, self.intake.parts_of(ledger), self, say)
-        self._streams.setdefault(upload.id, set()).add(stream)
+        self._streams.setdefault(upload, set()).add(stream)
         stream.open()
-        return stream
+        return stream, ledger
+
+    async def _make_way(self, upload: UploadId) -> None:
+        """What the streams of this host have of open parts is kept, if that can be done soon: once
+        the term is another it is too late."""
+        for stream in tuple(self._streams.get(upload, ())):
+            self._end(stream, _STALE, tell=True)
+        if keeping := self._keeping.get(upload):
+            await asyncio.wait(keeping, timeout=_MAKE_WAY_S)
 
     def leave(self, stream: UploadStream) -> None:
-        streams = self._streams.get(stream.upload)
-        if streams is not None:
+        """Its connection is gone."""
+        self._end(stream, Refused("gone", "the connection has ended"), tell=False)
+
+    def _end(self, stream: UploadStream, why: Refused, *, tell: bool) -> None:
+        upload = stream.upload
+        if streams := self._streams.get(upload):
             streams.discard(stream)
             if not streams:
-                del self._streams[stream.upload]
-                self._told_at.pop(stream.upload, None)
+                del self._streams[upload]
+                self._told_at.pop(upload, None)
+        if (task := stream.end(why, tell=tell, keep=True)) is not None:
+            self._keeping.setdefault(upload, set()).add(task)
+            task.add_done_callback(lambda task: self._kept(upload, task))
+
+    def _kept(self, upload: UploadId, task: asyncio.Task[None]) -> None:
+        tasks = self._keeping[upload]
+        tasks.discard(task)
+        if not tasks:
+            del self._keeping[upload]
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Do it whether or not the connection lives."""
@@ -115,8 +148,7 @@ class UploadStreams:
         """Give it up; its streams end."""
         standing = await self.intake.cancel(upload, by)
         for stream in tuple(self._streams.get(upload, ())):
-            self.leave(stream)
-            stream.end(Refused("gone", "the upload was cancelled"))
+            self._end(stream, Refused("gone", "the upload was cancelled"), tell=True)
         return standing
 
     async def close(self) -> None:

@@ -54,6 +54,7 @@ class ChatHost:
         self._pool = pool
         url = settings.objects.url
         self.blobs = S3Blobs.connect(url.reveal() if url else NO_S3)
+        self.filing = Filing(settings.files, pool, self.blobs)
         self.limiter: Limiter = InMemoryLimiter(now_us)
         self._meter = InMemoryLimiter(now_us) if meter is None else meter
         self.metrics = Metrics()
@@ -82,7 +83,7 @@ class ChatHost:
             cluster_secret=CLUSTER_SECRET,
             epoch=await store.epoch(),
             fair_use=FairUse(policies_of(self._settings.limits), self._meter, now_us),
-            filing=Filing(self._settings.files, self._pool, self.blobs),
+            filing=self.filing,
         )
         private = web.Application()
         private.add_routes(self.chat.private_routes)
@@ -192,10 +193,11 @@ class User:
         *,
         since: Mapping[str, int] | None = None,
         codec: Codec = MSGPACK,
+        path: str = "/v1/ws",
     ) -> "Socket":
         """An authenticated socket, after `ready`."""
         url = (host or self.cluster.hosts[0]).url
-        ws = await self.cluster.http.ws_connect(f"{url}/v1/ws", protocols=(codec.subprotocol,))
+        ws = await self.cluster.http.ws_connect(f"{url}{path}", protocols=(codec.subprotocol,))
         socket = Socket(ws, codec)
         hello = await socket.next()
         assert isinstance(hello, frames.Hello)
