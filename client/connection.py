@@ -188,6 +188,10 @@ class Connection:
         """A new token on the open socket. Raises ConnectionError."""
         await self._send(wire.encode(Auth(token=token)))
 
+    async def send_data(self, message: bytes) -> None:
+        """A frame of data, waiting while the server does not read. Raises ConnectionError."""
+        await self._send(message)
+
     async def move(self, within_s: float) -> None:
         """Close once the commands under way are answered. Nobody may send more of them."""
         if self._unanswered is not None:

@@ -1,4 +1,4 @@
-"""The server's REST routes that a chat client needs."""
+"""The server's REST routes that a client needs."""
 
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -9,6 +9,7 @@ from yarl import URL
 
 from streamhub.client.errors import ConfirmByMail, Refused, Unreachable
 from streamhub.protocol.accounts import LogIn, Refresh, Register, SignedIn
+from streamhub.protocol.files import FileObject
 from streamhub.protocol.frames import Outgoing, Problem, UserObject
 from streamhub.protocol.own_account import ConfirmRegistration
 
@@ -90,6 +91,9 @@ class HttpApi:
         answer = await self._call("GET", "v1/users", token=token, query=query)
         found = _decoded(answer, _Users)
         return found.items[0] if found.items else None
+
+    async def file(self, file: str, token: str) -> FileObject:
+        return _decoded(await self._call("GET", f"v1/files/{file}", token=token), FileObject)
 
     async def _call(
         self,

@@ -20,18 +20,25 @@ _data_option = click.option(
 )
 
 
+_CLIENTS: Final = ("chat", "download", "upload")
+
+
 class _Cli(click.Group):
-    """Imports the chat only for those who chat: it costs a third of a second."""
+    """Imports clients only for those who use them: the chat costs a third of a second."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "chat"])
+        return sorted([*super().list_commands(ctx), *_CLIENTS])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name != "chat":
-            return super().get_command(ctx, cmd_name)
-        from streamhub.client.chat.command import chat
+        if cmd_name == "chat":
+            from streamhub.client.chat.command import chat
 
-        return chat
+            return chat
+        if cmd_name in _CLIENTS:
+            from streamhub.client.files import command
+
+            return command.upload if cmd_name == "upload" else command.download
+        return super().get_command(ctx, cmd_name)
 
 
 @click.group(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"]})

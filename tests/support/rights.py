@@ -10,6 +10,7 @@ PUBLIC: Final = frozenset(
         ("GET", "/v1/openapi.json"),
         ("GET", "/v1/docs"),
         ("GET", "/v1/ws"),  # authenticates within the socket
+        ("GET", "/v1/uploads/ws"),
         ("OPTIONS", "/v1/tus/"),
         ("OPTIONS", "/v1/tus/{upload}"),
         *((request.method, request.path) for request in REQUESTS if not request.right),
@@ -41,6 +42,7 @@ WAYS_IN: Final = frozenset(
         "/v1/tus/",
         "/v1/tus/{upload}",
         "/v1/ws",
+        "/v1/uploads/ws",
     }
 )
 """Kept by hand, on purpose: nothing becomes public by being forgotten in the table."""
