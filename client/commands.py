@@ -1,6 +1,7 @@
 """The commands of the wire as typed methods."""
 
 import secrets
+from collections.abc import Sequence
 from typing import Final
 
 from streamhub.client.calls import WITHIN_S as WITHIN_S
@@ -103,17 +104,23 @@ class Commands(
         thread: str | None = None,
         in_channel: bool = False,
         silent: bool = False,
+        files: Sequence[str] = (),
         key: str | None = None,
         within_s: float = WITHIN_S,
     ) -> Receipt:
         """Post a message, once: a reply, if it names what it replies to as `thread`. The receipt
-        means that it is committed.
+        means that it is committed. `files` are ids of one's own, for all who may read it.
 
         After Unacknowledged, give its `key` to try further without posting twice.
         """
         key = key or new_key()
         body = MessageSend(
-            channel=channel, text=text, thread=thread, in_channel=in_channel, silent=silent
+            channel=channel,
+            text=text,
+            thread=thread,
+            in_channel=in_channel,
+            silent=silent,
+            files=tuple(files),
         )
         receipt: Receipt = await self.call("message.send", body, key=key, within_s=within_s)
         return receipt

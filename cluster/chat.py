@@ -33,6 +33,7 @@ from streamhub.domain.ids import ChannelId, HostId, SessionId, UserId
 from streamhub.domain.messages import Reconsider, presence_actor
 from streamhub.domain.presence import PRESENCE_CHANGED, Kept
 from streamhub.persistence.channels import PostgresChannelStore
+from streamhub.persistence.files import PostgresFileStore
 from streamhub.persistence.kept_drafts import PostgresDraftStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool
@@ -135,6 +136,7 @@ class Chat:
             reports=reports,
             drafts=self._drafts,
             search=search,
+            files=PostgresFileStore(pool),
             now_ms=clock.now_ms,
             random_bytes=clock.random_bytes,
             edit_within_ms=settings.chat.edit_within_s * 1000 or None,

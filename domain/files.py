@@ -1,5 +1,6 @@
 """Files: names that people give to contents, which never change."""
 
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -33,6 +34,14 @@ class FileStore(Protocol):
     """Every method raises TryAgain("unavailable"). None: the user has no such file."""
 
     async def file(self, file: FileId) -> File | None: ...
+
+    async def readable(self, file: FileId, by: UserId) -> File | None:
+        """One's own, or one that is attached to a message one may read, and not in the trash."""
+        ...
+
+    async def kept(self, owner: UserId, files: Sequence[FileId]) -> frozenset[FileId]:
+        """Those of them that are the owner's, and not in the trash."""
+        ...
 
     async def files(
         self, owner: UserId, which: Which, cursor: str | None, limit: int

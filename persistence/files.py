@@ -1,5 +1,6 @@
 """Files in PostgreSQL."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from streamhub.domain.channels import Page
@@ -33,6 +34,10 @@ _RENAME: Final = _CHANGE.format(shown=_SHOWN, change="name = $3, updated_at = $4
 _TRASH: Final = _CHANGE.format(shown=_SHOWN, change="trashed_at = coalesce(trashed_at, $3)")
 _RESTORE: Final = _CHANGE.format(shown=_SHOWN, change="trashed_at = NULL")
 _REMOVE: Final = load("remove_file")
+_READABLE: Final = load("readable_file").format(shown=_SHOWN)
+_KEPT: Final = """
+    SELECT id FROM files WHERE id = ANY ($2::text[]) AND owner_id = $1 AND trashed_at IS NULL
+"""
 _TO_EMPTY: Final = """
     SELECT owner_id, id FROM files
     WHERE trashed_at IS NOT NULL AND trashed_at < $1
@@ -48,6 +53,13 @@ class PostgresFileStore:
 
     async def file(self, file: FileId) -> File | None:
         return _file(await self._pool.fetchrow(_ONE, file))
+
+    async def readable(self, file: FileId, by: UserId) -> File | None:
+        return _file(await self._pool.fetchrow(_READABLE, file, by))
+
+    async def kept(self, owner: UserId, files: Sequence[FileId]) -> frozenset[FileId]:
+        rows = await self._pool.fetch(_KEPT, owner, list(files))
+        return frozenset(FileId(row["id"]) for row in rows)
 
     async def files(
         self, owner: UserId, which: Which, cursor: str | None, limit: int

@@ -19,9 +19,11 @@ from streamhub.protocol.scalars import (
     DEFAULT_PAGE,
     MAX_CHANNELS,
     MAX_DIRECT_USERS,
+    MAX_FILES,
     MAX_FOCUS_CHANNELS,
     MAX_FOCUS_USERS,
     MAX_USERS,
+    AnyText,
     ChannelId,
     CommandNumber,
     Count,
@@ -36,7 +38,6 @@ from streamhub.protocol.scalars import (
     Rev,
     Seq,
     SessionId,
-    Text,
     Timestamp,
     Token,
     Topic,
@@ -282,12 +283,14 @@ class MemberList(ChannelCommand, frozen=True, kw_only=True):
 class MessageSend(ChannelCommand, frozen=True, kw_only=True):
     """A reply names the message it replies to as `thread`; it is unread in the channel only if it
     is shown there, too (`in_channel`), or mentions somebody. What is `silent` is unread for nobody,
-    and those it mentions are not told."""
+    and those it mentions are not told. `files` are some of your own; who may read the message may
+    read them. Without files there must be a text."""
 
-    text: Text
+    text: AnyText = ""
     thread: MessageId | None = None
     in_channel: bool = False
     silent: bool = False
+    files: Annotated[tuple[FileId, ...], Meta(max_length=MAX_FILES)] = ()
 
 
 class MessageGet(MessageCommand, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ MAX_INT: Final = 2**53 - 1
 
 MAX_COMMAND_NUMBER: Final = 2**31 - 1
 MAX_TEXT: Final = 16_000
+MAX_FILES: Final = 10
 MAX_NAME: Final = 80
 MAX_QUERY: Final = 512
 MAX_TOPIC: Final = 250
@@ -58,6 +59,7 @@ FileId = Annotated[str, Meta(pattern=_id_pattern("fi"), description="id of a fil
 UploadId = Annotated[str, Meta(pattern=_id_pattern("up"), description="id of an upload")]
 
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT, pattern=TEXT_PATTERN)]
+AnyText = Annotated[str, Meta(max_length=MAX_TEXT, pattern=TEXT_PATTERN)]
 SearchText = Annotated[str, Meta(min_length=1, max_length=MAX_QUERY, pattern=TEXT_PATTERN)]
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, pattern=TEXT_PATTERN)]
 Topic = Annotated[str, Meta(max_length=MAX_TOPIC, pattern=TEXT_PATTERN)]

@@ -14,7 +14,16 @@ from streamhub.domain.changes import Hint
 from streamhub.domain.channel_store import ChannelStore
 from streamhub.domain.channels import Changes, Channel, History, Mention, Rules
 from streamhub.domain.errors import Refused
-from streamhub.domain.ids import CHANNEL, RANDOM_BYTES, ChannelId, MessageId, UserId, make_id
+from streamhub.domain.files import FileStore
+from streamhub.domain.ids import (
+    CHANNEL,
+    RANDOM_BYTES,
+    ChannelId,
+    FileId,
+    MessageId,
+    UserId,
+    make_id,
+)
 from streamhub.domain.kept_drafts import DraftStore
 from streamhub.domain.membership import MAX_CHANNELS_PER_USER
 from streamhub.domain.mentions import handles_in, mentions_in
@@ -83,6 +92,7 @@ class Commands:
         reports: ReportStore,
         drafts: DraftStore,
         search: SearchStore,
+        files: FileStore,
         now_ms: Callable[[], int],
         random_bytes: Callable[[int], bytes],
         edit_within_ms: int | None = None,
@@ -93,6 +103,7 @@ class Commands:
         self._store = store
         self._people = people
         self._replies = replies
+        self._files = files
         self._now_ms = now_ms
         self._random_bytes = random_bytes
         changing = RevisingCommands(store, people, edit_within_ms=edit_within_ms)
@@ -278,8 +289,21 @@ class Commands:
     # -- messages ---------------------------------------------------------------------------
 
     def _send(self, user: UserId, body: frames.MessageSend, key: str) -> Outcome:
+        if not body.text and not body.files:
+            raise Refused("bad_request", "say something, or attach a file", field="text")
+        if body.files:
+            return self._send_attaching(user, body, key)
         if handles := handles_in(body.text):
             return self._send_mentioning(user, body, key, handles)
+        return _post(user, body, key, ())
+
+    async def _send_attaching(self, user: UserId, body: frames.MessageSend, key: str) -> Request:
+        kept = await self._files.kept(user, tuple(map(FileId, body.files)))
+        for at, file in enumerate(body.files):
+            if file not in kept or file in body.files[:at]:
+                raise Refused("not_found", "you have no such file", field=f"files[{at}]")
+        if handles := handles_in(body.text):
+            return await self._send_mentioning(user, body, key, handles)
         return _post(user, body, key, ())
 
     async def _send_mentioning(
@@ -389,6 +413,7 @@ def _post(
         digest=body_digest(body),
         text=body.text,
         mentions=mentions,
+        files=tuple(map(FileId, body.files)),
         thread=MessageId(body.thread) if body.thread else None,
         counts=not body.silent and (not body.thread or body.in_channel or bool(mentions)),
         in_channel=body.in_channel and body.thread is not None,

@@ -182,11 +182,8 @@ class Files:
         )
 
     async def _readable(self, by: UserId, file: str) -> File:
-        read: File = found(
-            await self._store.file(FileId(file)) if is_id(file, FILE) else None, "file"
-        )
-        if read.owner != by:
-            found(None, "file")
+        readable = await self._store.readable(FileId(file), by) if is_id(file, FILE) else None
+        read: File = found(readable, "file")
         return read
 
 

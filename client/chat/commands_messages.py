@@ -22,6 +22,11 @@ async def _reply(chat: Chat, words: list[str]) -> None:
     await here.client.send(open_channel(here), " ".join(words[1:]), thread=root.thread or root.id)
 
 
+async def _attach(chat: Chat, words: list[str]) -> None:
+    here = chat.conversation
+    await here.client.send(open_channel(here), " ".join(words[1:]), files=(words[0],))
+
+
 async def _thread(chat: Chat, words: list[str]) -> None:
     here = chat.conversation
     root = await message_of(here, words[0])
@@ -105,6 +110,9 @@ async def _report(chat: Chat, words: list[str]) -> None:
 COMMANDS: Final[Mapping[str, ChatCommand]] = MappingProxyType(
     {
         "reply": ChatCommand(_reply, "/reply N TEXT", "Reply to message number N.", 2),
+        "attach": ChatCommand(
+            _attach, "/attach FILE_ID [TEXT]", "Post a file of yours: see streamhub upload.", 1
+        ),
         "thread": ChatCommand(_thread, "/thread N", "A message and the replies to it.", 1, 1),
         "threads": ChatCommand(_threads, "/threads", "Threads you follow.", 0, 0),
         "edit": ChatCommand(_edit, "/edit N TEXT", "Say something else.", 2),

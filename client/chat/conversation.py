@@ -232,6 +232,7 @@ class Conversation:
             text = f"(reply to #{root}) {text}" if root else f"(reply) {text}"
         if message.edited_at is not None:
             text = f"{text} (edited)"
+        text = " ".join((text, *(f"<{file}>" for file in message.files))).strip()
         given = "  ".join(f"{one.reaction} {one.count}" for one in message.reactions)
         return f"{text}  [{given}]" if given else text
 

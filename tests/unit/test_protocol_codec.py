@@ -27,6 +27,8 @@ from streamhub.protocol.received import server_frame
 
 CHANNEL = "ch_" + "0" * 26
 USER = "us_" + "0" * 26
+MESSAGE = "me_" + "0" * 26
+FILE = "fi_" + "0" * 26
 
 both = pytest.mark.parametrize("codec", [MSGPACK, JSON], ids=["msgpack", "json"])
 
@@ -94,11 +96,20 @@ REFUSED: dict[str, tuple[object, str, str]] = {
     "unknown command": ({"c": "nope", "i": 7}, "bad_request", "c"),
     "command of another type": ({"c": 5, "i": 7}, "bad_request", "c"),
     "body of another type": ({"c": "focus", "i": 7, "d": [1]}, "bad_request", "d"),
-    "empty text": (send(text=""), "bad_request", "text"),
+    "empty text": (
+        command("message.edit", channel=CHANNEL, message=MESSAGE, text=""),
+        "bad_request",
+        "text",
+    ),
+    "too many files": (send(files=[FILE] * 11), "bad_request", "files"),
     "long text": (send(text="a" * 16_001), "bad_request", "text"),
     "very long text": (send(text="1,2;" * 100_000), "bad_request", "text"),
     "text that is a number": (send(text=1), "bad_request", "text"),
-    "null text": (send(text=None), "bad_request", "text"),
+    "null text": (
+        command("message.edit", channel=CHANNEL, message=MESSAGE, text=None),
+        "bad_request",
+        "text",
+    ),
     "NUL": (send(text="a\0b"), "invalid_text", "text"),
     "carriage return": (send(text="a\r\n"), "invalid_text", "text"),
     "escape": (send(text="\x1b[31m"), "invalid_text", "text"),
