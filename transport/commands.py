@@ -176,7 +176,10 @@ class Commands:
         kept = await self._replies.first(user, key, digest)
         if kept is None:
             reply = await self._finished(self._begun(standing, body, key))
-            kept = await self._replies.keep(user, key, digest, msgspec.msgpack.encode(reply))
+            said = msgspec.msgpack.encode(reply)
+            kept = await self._replies.keep(user, key, digest, said)
+            if kept == said:
+                return reply
         return msgspec.msgpack.decode(kept, type=_REMEMBERED[type(body)])
 
     # -- channels ---------------------------------------------------------------------------

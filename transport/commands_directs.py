@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from msgspec import structs
+
 from streamhub.domain.changes import Hint
 from streamhub.domain.channel_store import ChannelStore
 from streamhub.domain.channels import Channel
@@ -15,6 +17,10 @@ from streamhub.transport import wire
 from streamhub.transport.asking import Asking
 
 _TWO: Final = 2
+
+
+class Made(frames.ChannelObject, frozen=True, kw_only=True):
+    """A conversation that was not there before: REST answers 201. The same to read."""
 
 
 class Directs:
@@ -46,11 +52,13 @@ class Directs:
         others = tuple(UserId(name) for name in body.users)
         users = tuple(sorted({user, *others}))
         known = await self._store.direct(users)
-        return wire.channel_object(known or await self._make(user, others, users))
+        if known is not None:
+            return wire.channel_object(known)
+        return await self._make(user, others, users)
 
     async def _make(
         self, user: UserId, others: tuple[UserId, ...], users: tuple[UserId, ...]
-    ) -> Channel:
+    ) -> frames.Outgoing:
         reachable = await self._people.reachable(users)
         for at, name in enumerate(others):
             if name not in reachable:
@@ -68,8 +76,10 @@ class Directs:
                 users=users,
             )
         )
-        if opened.id == id:
-            for one in users:  # the outbox tells them too, but later
-                hint = Hint(number=0, user=one, kind="channel_added", channel=id)
-                self._asking.tell(inbox_actor(one), TakeHint(hint=hint))
-        return opened
+        shown = wire.channel_object(opened)
+        if opened.id != id:
+            return shown
+        for one in users:  # the outbox tells them too, but later
+            hint = Hint(number=0, user=one, kind="channel_added", channel=id)
+            self._asking.tell(inbox_actor(one), TakeHint(hint=hint))
+        return Made(**structs.asdict(shown))

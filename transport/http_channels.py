@@ -18,7 +18,7 @@ PATCH  /v1/channels/{channel}/members/{user}      member.update
 GET    /v1/channels/{channel}/bans        member.banned
 PUT    /v1/channels/{channel}/bans/{user}         member.ban
 DELETE /v1/channels/{channel}/bans/{user}         member.unban
-POST   /v1/directs                        direct.open
+POST   /v1/directs                        direct.open     -> 201 when it was not there, else 200
 POST   /v1/channels/{channel}/messages    message.send    -> 201
 GET    /v1/channels/{channel}/messages    message.history
 GET    /v1/channels/{channel}/messages/{message}  message.get
@@ -70,6 +70,7 @@ from streamhub.transport.http_auth import authorize
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 
 _KEY: Final = re.compile(KEY_PATTERN)
+from streamhub.transport.commands_directs import Made
 _MESSAGE: Final = "/v1/channels/{channel}/messages/{message}"
 _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_POST, "/v1/channels", frames.ChannelCreate, 201),
@@ -124,7 +125,7 @@ def routes(commands: Commands) -> list[web.RouteDef]:
             principal = await authorize(request, NAMES[kind])
             body = await read_command(request, kind)
             reply = await commands.perform(principal.standing, body, idempotency_key(request))
-            return json_response(reply, status=status)
+            return json_response(reply, status=201 if isinstance(reply, Made) else status)
 
         return handle
 
