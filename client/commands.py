@@ -10,6 +10,7 @@ from streamhub.client.commands_presence import PresenceCommands
 from streamhub.client.commands_reporting import ReportingCommands
 from streamhub.client.commands_revising import RevisingCommands
 from streamhub.client.commands_saving import SavingCommands
+from streamhub.client.commands_scheduling import SchedulingCommands
 from streamhub.client.commands_searching import SearchingCommands
 from streamhub.client.commands_threads import ThreadCommands
 from streamhub.protocol.frames import (
@@ -74,6 +75,9 @@ HARMLESS: Final = frozenset(
         "message.unsave",
         "presence.get",
         "presence.set",
+        "schedule.cancel",
+        "schedule.list",
+        "schedule.update",
         "thread.list",
         "thread.read",
         "thread.follow",
@@ -90,6 +94,7 @@ class Commands(
     ReportingCommands,
     RevisingCommands,
     SavingCommands,
+    SchedulingCommands,
     SearchingCommands,
     ThreadCommands,
 ):

@@ -11,6 +11,7 @@ from streamhub.protocol.frames import (
     ReadState,
 )
 from streamhub.protocol.presence import PresenceObject
+from streamhub.protocol.scheduling import ScheduledObject
 
 
 class MessagePosted(Struct, frozen=True):
@@ -110,6 +111,12 @@ class DraftUpdated(Struct, frozen=True):
     draft: DraftObject
 
 
+class ScheduleUpdated(Struct, frozen=True):
+    """One of one's scheduled messages as it is now."""
+
+    scheduled: ScheduledObject
+
+
 class ServerNotice(Struct, frozen=True):
     """Words from the operator, to be shown."""
 
@@ -137,6 +144,7 @@ ClientEvent = (
     | ChannelReset
     | ReadUpdated
     | DraftUpdated
+    | ScheduleUpdated
     | TypingStarted
     | SeenUpdated
     | PresenceUpdated

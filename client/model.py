@@ -27,6 +27,7 @@ from streamhub.protocol.frames import (
     UserObject,
 )
 from streamhub.protocol.presence import PresenceObject
+from streamhub.protocol.scheduling import ScheduledObject
 from streamhub.protocol.tables import EVENTS
 
 
@@ -107,6 +108,8 @@ class Model:
                 return [] if busy else [events.TypingStarted(channel, user)]
             case DraftObject() as draft:
                 return [] if busy else [events.DraftUpdated(draft)]
+            case ScheduledObject() as scheduled:
+                return [] if busy else [events.ScheduleUpdated(scheduled)]
             case SeenEvent(channel=channel, user=user, seq=seq):
                 return [] if busy else [events.SeenUpdated(channel, user, seq)]
             case PresenceObject() as presence:

@@ -83,6 +83,14 @@ from streamhub.protocol.revising import (
     ReactionRemove,
 )
 from streamhub.protocol.saving import MessageSave, MessageSaved, MessageUnsave
+from streamhub.protocol.scheduling import (
+    ScheduleCancel,
+    ScheduleCreate,
+    ScheduledObject,
+    ScheduledPage,
+    ScheduleList,
+    ScheduleUpdate,
+)
 from streamhub.protocol.searching import MessageSearch
 from streamhub.protocol.shapes import Incoming, Outgoing
 from streamhub.protocol.threads import ThreadFollow, ThreadList, ThreadRead
@@ -232,6 +240,20 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
         "draft.list": CommandSpec(
             DraftList, DraftPage, "What you are writing, the last one first, by pages."
         ),
+        "schedule.create": CommandSpec(
+            ScheduleCreate, ScheduledObject, "Post a message later.", keyed=True
+        ),
+        "schedule.list": CommandSpec(
+            ScheduleList,
+            ScheduledPage,
+            "Your scheduled messages that wait or have failed, the soonest first, by pages.",
+        ),
+        "schedule.update": CommandSpec(
+            ScheduleUpdate, ScheduledObject, "Say something else, or at another time."
+        ),
+        "schedule.cancel": CommandSpec(
+            ScheduleCancel, ScheduledObject, "Do not post it; take what failed off the list."
+        ),
         "thread.list": CommandSpec(
             ThreadList, ThreadPage, "The threads you follow: those you began or replied to."
         ),
@@ -298,6 +320,11 @@ EVENTS: Final[Mapping[str, EventSpec]] = MappingProxyType(
         ),
         "draft.updated": EventSpec(
             DraftObject, "inbox", "You are writing something, or no longer, in another session."
+        ),
+        "schedule.updated": EventSpec(
+            ScheduledObject,
+            "inbox",
+            "A scheduled message of yours was made, changed, sent or cancelled, or it failed.",
         ),
         "typing.started": EventSpec(Typing, "ephemeral", "Somebody types."),
         "seen.updated": EventSpec(

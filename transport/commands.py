@@ -36,9 +36,10 @@ from streamhub.domain.people import People
 from streamhub.domain.presence import PresenceStore
 from streamhub.domain.replies import ReplyStore
 from streamhub.domain.reports import ReportStore
+from streamhub.domain.scheduling import JobStore
 from streamhub.domain.search import SearchStore
 from streamhub.domain.sync import fitting, reset_to, trimmed
-from streamhub.protocol import frames, managing, revising, threads
+from streamhub.protocol import frames, managing, revising, scheduling, threads
 from streamhub.protocol.codec import body_digest
 from streamhub.protocol.tables import COMMANDS
 from streamhub.transport import wire
@@ -50,6 +51,7 @@ from streamhub.transport.commands_presence import PresenceCommands
 from streamhub.transport.commands_reporting import ReportingCommands
 from streamhub.transport.commands_revising import RevisingCommands
 from streamhub.transport.commands_saving import SavingCommands
+from streamhub.transport.commands_scheduling import SchedulingCommands
 from streamhub.transport.commands_searching import SearchingCommands
 from streamhub.transport.commands_threads import ThreadCommands
 from streamhub.transport.pipeline import Pipelines, Turn
@@ -82,6 +84,7 @@ class Commands:
         replies: ReplyStore,
         reports: ReportStore,
         drafts: DraftStore,
+        scheduled: JobStore,
         search: SearchStore,
         now_ms: Callable[[], int],
         random_bytes: Callable[[int], bytes],
@@ -96,12 +99,14 @@ class Commands:
         self._now_ms = now_ms
         self._random_bytes = random_bytes
         changing = RevisingCommands(store, people, edit_within_ms=edit_within_ms)
+        self._scheduling = SchedulingCommands(store, scheduled, people, now_ms, random_bytes)
         self._others = {
             **changing.handlers,
             **ThreadCommands(store).handlers,
             **SavingCommands(store, now_ms).handlers,
             **ManagingCommands(store, people).handlers,
             **DraftingCommands(drafts).handlers,
+            **self._scheduling.handlers,
             **ReportingCommands(store, reports, now_ms, random_bytes).handlers,
             **PresenceCommands(presence, now_ms).handlers,
             **SearchingCommands(search, people).handlers,
@@ -291,6 +296,9 @@ class Commands:
         people = await self._people.by_handles(handles)
         return _post(user, body, key, mentions_in(body.text, people))
 
+    def _schedule(self, user: UserId, body: scheduling.ScheduleCreate, key: str) -> Outcome:
+        return self._scheduling.create(user, body, key)
+
     async def _message(self, user: UserId, body: frames.MessageGet, key: str) -> frames.Outgoing:
         message = found(await self._store.message(MessageId(body.message), user), "message")
         if message.channel != body.channel:
@@ -347,6 +355,7 @@ class Commands:
         frames.MemberAdd: _add,
         frames.MemberList: _member_list,
         frames.MessageSend: _send,
+        scheduling.ScheduleCreate: _schedule,
         frames.MessageGet: _message,
         frames.MessageHistory: _history,
         frames.TypingStart: _typing,
@@ -376,6 +385,8 @@ _REMEMBERED: Final[Mapping[type[frames.Incoming], type[frames.Outgoing]]] = {
         revising.ReactionRemove,
         revising.PinAdd,
         revising.PinRemove,
+        scheduling.ScheduleUpdate,
+        scheduling.ScheduleCancel,
         threads.ThreadRead,
         threads.ThreadFollow,
     )

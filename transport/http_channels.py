@@ -34,6 +34,10 @@ DELETE /v1/channels/{channel}/messages/{message}/saved      message.unsave
 GET    /v1/saved                          message.saved
 PUT    /v1/channels/{channel}/draft       draft.set
 GET    /v1/drafts                         draft.list
+POST   /v1/schedule                       schedule.create -> 201
+GET    /v1/schedule                       schedule.list
+PATCH  /v1/schedule/{schedule}            schedule.update
+DELETE /v1/schedule/{schedule}            schedule.cancel
 POST   /v1/channels/{channel}/messages/{message}/reports    message.report
 GET    /v1/search                         message.search
 POST   /v1/channels/{channel}/messages/{message}/thread/read  thread.read
@@ -59,18 +63,19 @@ from streamhub.protocol import (
     reports,
     revising,
     saving,
+    scheduling,
     searching,
     threads,
 )
 from streamhub.protocol.scalars import KEY_PATTERN
 from streamhub.transport.bodies import as_command, json_response, read_command
 from streamhub.transport.commands import NAMES, Commands
+from streamhub.transport.commands_directs import Made
 from streamhub.transport.http_auth import authorize
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 
 _KEY: Final = re.compile(KEY_PATTERN)
-from streamhub.transport.commands_directs import Made
 _MESSAGE: Final = "/v1/channels/{channel}/messages/{message}"
 _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_POST, "/v1/channels", frames.ChannelCreate, 201),
@@ -106,6 +111,10 @@ _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_GET, "/v1/saved", saving.MessageSaved, 200),
     (hdrs.METH_PUT, "/v1/channels/{channel}/draft", drafting.DraftSet, 200),
     (hdrs.METH_GET, "/v1/drafts", drafting.DraftList, 200),
+    (hdrs.METH_POST, "/v1/schedule", scheduling.ScheduleCreate, 201),
+    (hdrs.METH_GET, "/v1/schedule", scheduling.ScheduleList, 200),
+    (hdrs.METH_PATCH, "/v1/schedule/{schedule}", scheduling.ScheduleUpdate, 200),
+    (hdrs.METH_DELETE, "/v1/schedule/{schedule}", scheduling.ScheduleCancel, 200),
     (hdrs.METH_POST, f"{_MESSAGE}/reports", reports.MessageReport, 200),
     (hdrs.METH_GET, "/v1/search", searching.MessageSearch, 200),
     (hdrs.METH_POST, f"{_MESSAGE}/thread/read", threads.ThreadRead, 200),

@@ -27,6 +27,7 @@ from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool, open_pool
 from streamhub.persistence.presence import PostgresPresenceStore
 from streamhub.persistence.retention import PostgresRetentionStore
+from streamhub.persistence.scheduling import PostgresJobStore
 from streamhub.persistence.search import PostgresSearch
 from streamhub.persistence.writer import PostgresJournal
 
@@ -97,6 +98,7 @@ async def stage(servers: EmbeddedUrls) -> AsyncIterator[Stage]:
             PostgresPresenceStore(direct),
             search,
             search,
+            PostgresJobStore(direct),
         )
         stores = ChatStores(store, journal, outbox, journal, *others)
         alice = stores.user()

@@ -32,6 +32,7 @@ from streamhub.domain.ids import CHANNEL, MESSAGE, USER, ChannelId, MessageId, U
 from streamhub.domain.kept_drafts import DraftStore
 from streamhub.domain.presence import PresenceStore
 from streamhub.domain.retention import RetentionStore
+from streamhub.domain.scheduling import JobStore
 from streamhub.domain.search import SearchIndex, SearchStore
 from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.kept_drafts import PostgresDraftStore
@@ -44,11 +45,13 @@ from streamhub.persistence.memory import (
 from streamhub.persistence.memory.kept_drafts import InMemoryDraftStore
 from streamhub.persistence.memory.presence import InMemoryPresenceStore
 from streamhub.persistence.memory.retention import InMemoryRetentionStore
+from streamhub.persistence.memory.scheduling import InMemoryJobStore
 from streamhub.persistence.memory.search import InMemorySearch
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool
 from streamhub.persistence.presence import PostgresPresenceStore
 from streamhub.persistence.retention import PostgresRetentionStore
+from streamhub.persistence.scheduling import PostgresJobStore
 from streamhub.persistence.search import PostgresSearch
 from streamhub.persistence.writer import PostgresJournal
 
@@ -69,6 +72,7 @@ class ChatStores:
     presences: PresenceStore
     search: SearchStore
     index: SearchIndex
+    scheduled: JobStore
 
     def user(self) -> UserId:
         return UserId(_id(USER))
@@ -237,6 +241,7 @@ def in_memory() -> ChatStores:
         InMemoryPresenceStore(tables),
         search,
         search,
+        InMemoryJobStore(tables),
     )
 
 
@@ -256,6 +261,7 @@ async def in_postgres(pool: Pool) -> AsyncIterator[ChatStores]:
             PostgresPresenceStore(pool),
             search,
             search,
+            PostgresJobStore(pool),
         )
     finally:
         await journal.close()
