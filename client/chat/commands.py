@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from streamhub.client.chat import commands_managing, commands_messages
+from streamhub.client.chat import commands_managing, commands_messages, commands_scheduling
 from streamhub.client.chat.command_line import (
     Chat,
     ChatCommand,
@@ -151,6 +151,7 @@ COMMANDS: Final[Mapping[str, ChatCommand]] = MappingProxyType(
         "who": ChatCommand(_who, "/who", "Who of the open channel is there."),
         "invite": ChatCommand(_invite, "/invite USER..", "Bring people into the open channel."),
         **commands_messages.COMMANDS,
+        **commands_scheduling.COMMANDS,
         **commands_managing.COMMANDS,
         "help": ChatCommand(_help, "/help", "This list."),
         "quit": ChatCommand(_quit, "/quit", "Leave, once everything was sent."),
