@@ -22,6 +22,7 @@ from streamhub.protocol.frames import (
     ChannelObject,
     ChannelPage,
     ChannelSeen,
+    DirectHide,
     DirectOpen,
     History,
     MemberAdd,
@@ -50,6 +51,7 @@ HARMLESS: Final = frozenset(
         "channel.seen",
         "channel.update",
         "channel.archive",
+        "direct.hide",
         "direct.open",
         "draft.list",
         "draft.set",
@@ -180,6 +182,10 @@ class Commands(
         """The conversation of oneself and these users; the same people have the same one."""
         opened: ChannelObject = await self.call("direct.open", DirectOpen(users=users))
         return opened
+
+    async def hide_direct(self, channel: str) -> None:
+        """Take a direct conversation off one's list, until there is news or it is opened."""
+        await self.call("direct.hide", DirectHide(channel=channel))
 
     async def add_members(self, channel: str, users: tuple[str, ...]) -> Members:
         body = MemberAdd(channel=channel, users=users)

@@ -64,6 +64,14 @@ class ChannelAdded(Struct, frozen=True):
     channel: ChannelOverview
 
 
+class HiddenChanged(Struct, frozen=True):
+    """One took this direct conversation off the list in some session, or opened it again. With the
+    next message it is back without this."""
+
+    channel: str
+    hidden: bool
+
+
 class ChannelRemoved(Struct, frozen=True):
     channel: str
 
@@ -140,6 +148,7 @@ ChannelChange = (
 ClientEvent = (
     ChannelChange
     | ChannelAdded
+    | HiddenChanged
     | ChannelRemoved
     | ChannelReset
     | ReadUpdated

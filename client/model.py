@@ -187,9 +187,10 @@ class Model:
         state = self._channels.get(overview.id)
         if state is None:
             return self._add(overview)
+        hidden = state.hidden
         state.added(overview)
         self._look(state)
-        return []
+        return [] if state.hidden == hidden else [events.HiddenChanged(state.id, state.hidden)]
 
     def _add(self, overview: ChannelOverview) -> list[ClientEvent]:
         me = self.user.id if self.user else None

@@ -34,6 +34,7 @@ from streamhub.domain.ids import ChannelId, HostId, SessionId, UserId
 from streamhub.domain.messages import Reconsider, presence_actor
 from streamhub.domain.presence import PRESENCE_CHANGED, Kept
 from streamhub.persistence.channels import PostgresChannelStore
+from streamhub.persistence.hiding import PostgresHidingStore
 from streamhub.persistence.kept_drafts import PostgresDraftStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool
@@ -138,6 +139,7 @@ class Chat:
             reports=reports,
             drafts=self._drafts,
             scheduled=self._scheduled,
+            hiding=PostgresHidingStore(pool),
             search=search,
             now_ms=clock.now_ms,
             random_bytes=clock.random_bytes,

@@ -69,6 +69,7 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "channel.seen": _READ,
         "channel.sync": _READ,
         "channel.update": _WRITE,
+        "direct.hide": _READ,
         "direct.open": _WRITE,
         "draft.list": _READ,
         "draft.set": _READ,

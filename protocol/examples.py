@@ -29,6 +29,7 @@ from streamhub.protocol.frames import (
     ChannelSync,
     ClientInfo,
     Command,
+    DirectHide,
     DirectOpen,
     Done,
     Drain,
@@ -312,6 +313,7 @@ COMMAND_EXAMPLES: Final[Mapping[str, tuple[Command, Reply]]] = MappingProxyType(
                 SeenList(items=(SeenObject(user=_BOB, seq=40_110),)),
             ),
             (Command(name="direct.open", i=30, body=DirectOpen(users=(_BOB,))), _DIRECT),
+            (Command(name="direct.hide", i=64, body=DirectHide(channel=_DIRECT.id)), Done()),
             (
                 Command(name="member.add", i=8, body=MemberAdd(channel=_CHANNEL, users=(_BOB,))),
                 Members(members=(_MEMBER,)),

@@ -79,6 +79,7 @@ CHAT: Final = (
     _chat("PUT", f"{_CHANNEL}/bans/{{user}}", "member.ban"),
     _chat("DELETE", f"{_CHANNEL}/bans/{{user}}", "member.unban"),
     _chat("POST", "/v1/directs", "direct.open", made=201),
+    _chat("POST", "/v1/directs/{channel}/hide", "direct.hide"),
     _chat("POST", f"{_CHANNEL}/messages", "message.send", 201),
     _chat("GET", f"{_CHANNEL}/messages", "message.history"),
     _chat("GET", _MESSAGE, "message.get"),

@@ -25,6 +25,7 @@ from streamhub.protocol.frames import (
     ChannelRef,
     ChannelSeen,
     ChannelSync,
+    DirectHide,
     DirectOpen,
     Done,
     Drain,
@@ -177,6 +178,9 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
             ChannelObject,
             "The conversation of you and these users: the same people have the same one.",
         ),
+        "direct.hide": CommandSpec(
+            DirectHide, Done, "Take a direct conversation off your list until there is news."
+        ),
         "member.add": CommandSpec(MemberAdd, Members, "Bring users into a channel.", keyed=True),
         "member.remove": CommandSpec(MemberRemove, Members, "Take users out of a channel."),
         "member.list": CommandSpec(MemberList, MemberPage, "Who is in a channel, by pages."),
@@ -313,7 +317,9 @@ EVENTS: Final[Mapping[str, EventSpec]] = MappingProxyType(
         ),
         "sync.page": EventSpec(SyncPage, "sync", "What you missed."),
         "sync.reset": EventSpec(SyncReset, "sync", "You missed too much."),
-        "channel.added": EventSpec(ChannelAdded, "inbox", "You now belong to a channel."),
+        "channel.added": EventSpec(
+            ChannelAdded, "inbox", "You now belong to a channel, or have hidden or opened it."
+        ),
         "channel.removed": EventSpec(ChannelRef, "inbox", "You no longer belong to a channel."),
         "read.updated": EventSpec(
             ReadState, "inbox", "You read on, or marked as unread, in another session."

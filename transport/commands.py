@@ -14,6 +14,7 @@ from streamhub.domain.changes import Hint
 from streamhub.domain.channel_store import ChannelStore
 from streamhub.domain.channels import Changes, Channel, History, Mention, Rules
 from streamhub.domain.errors import Refused
+from streamhub.domain.hiding import HidingStore
 from streamhub.domain.ids import CHANNEL, RANDOM_BYTES, ChannelId, MessageId, UserId, make_id
 from streamhub.domain.kept_drafts import DraftStore
 from streamhub.domain.membership import MAX_CHANNELS_PER_USER
@@ -85,6 +86,7 @@ class Commands:
         reports: ReportStore,
         drafts: DraftStore,
         scheduled: JobStore,
+        hiding: HidingStore,
         search: SearchStore,
         now_ms: Callable[[], int],
         random_bytes: Callable[[int], bytes],
@@ -115,6 +117,7 @@ class Commands:
             asking=asking,
             store=store,
             people=people,
+            hiding=hiding,
             check_room=self._check_room,
             now_ms=now_ms,
             random_bytes=random_bytes,
@@ -263,6 +266,9 @@ class Commands:
     def _open_direct(self, user: UserId, body: frames.DirectOpen, key: str) -> Outcome:
         return self._directs.open(user, body)
 
+    def _hide_direct(self, user: UserId, body: frames.DirectHide, key: str) -> Outcome:
+        return self._directs.hide(user, body)
+
     # -- members ----------------------------------------------------------------------------
 
     async def _add(self, user: UserId, body: frames.MemberAdd, key: str) -> Request:
@@ -351,6 +357,7 @@ class Commands:
         frames.ChannelRead: _read,
         frames.ChannelMarkUnread: _unread,
         frames.ChannelSeen: _seen,
+        frames.DirectHide: _hide_direct,
         frames.DirectOpen: _open_direct,
         frames.MemberAdd: _add,
         frames.MemberList: _member_list,
@@ -371,6 +378,7 @@ _REMEMBERED: Final[Mapping[type[frames.Incoming], type[frames.Outgoing]]] = {
         frames.ChannelLeave,
         frames.ChannelRead,
         frames.ChannelMarkUnread,
+        frames.DirectHide,
         frames.DirectOpen,
         frames.MemberAdd,
         frames.MemberRemove,

@@ -19,6 +19,7 @@ GET    /v1/channels/{channel}/bans        member.banned
 PUT    /v1/channels/{channel}/bans/{user}         member.ban
 DELETE /v1/channels/{channel}/bans/{user}         member.unban
 POST   /v1/directs                        direct.open     -> 201 when it was not there, else 200
+POST   /v1/directs/{channel}/hide         direct.hide
 POST   /v1/channels/{channel}/messages    message.send    -> 201
 GET    /v1/channels/{channel}/messages    message.history
 GET    /v1/channels/{channel}/messages/{message}  message.get
@@ -96,6 +97,7 @@ _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_PUT, "/v1/channels/{channel}/bans/{user}", managing.MemberBan, 200),
     (hdrs.METH_DELETE, "/v1/channels/{channel}/bans/{user}", managing.MemberUnban, 200),
     (hdrs.METH_POST, "/v1/directs", frames.DirectOpen, 200),
+    (hdrs.METH_POST, "/v1/directs/{channel}/hide", frames.DirectHide, 200),
     (hdrs.METH_POST, "/v1/channels/{channel}/messages", frames.MessageSend, 201),
     (hdrs.METH_GET, "/v1/channels/{channel}/messages", frames.MessageHistory, 200),
     (hdrs.METH_GET, _MESSAGE, frames.MessageGet, 200),

@@ -99,6 +99,7 @@ def channel_overview(overview: Overview) -> frames.ChannelOverview:
         unread=nth - read_nth if nth > read_nth else 0,
         mentions=overview.mentions,
         users=overview.users,
+        hidden_nth=overview.hidden_nth,
     )
 
 

@@ -39,7 +39,7 @@ async def _login(chat: Chat, words: list[str]) -> None:
 async def _channels(chat: Chat, words: list[str]) -> None:
     here = chat.conversation
     mine = here.client.channels
-    for state in mine.values():
+    for state in (state for state in mine.values() if not state.hidden):
         unread, mentions = state.overview.unread, state.overview.mentions
         left = f", {unread} unread" if unread else ""
         left += f", {mentions} mentions" if mentions else ""

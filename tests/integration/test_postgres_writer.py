@@ -22,6 +22,7 @@ from streamhub.domain.drafts import Draft, MessageDraft
 from streamhub.domain.ids import UserId
 from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.embedded.stack import EmbeddedUrls
+from streamhub.persistence.hiding import PostgresHidingStore
 from streamhub.persistence.kept_drafts import PostgresDraftStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool, open_pool
@@ -99,6 +100,7 @@ async def stage(servers: EmbeddedUrls) -> AsyncIterator[Stage]:
             search,
             search,
             PostgresJobStore(direct),
+            PostgresHidingStore(direct),
         )
         stores = ChatStores(store, journal, outbox, journal, *others)
         alice = stores.user()

@@ -28,6 +28,7 @@ from streamhub.domain.drafts import (
     Operation,
     RevisionDraft,
 )
+from streamhub.domain.hiding import HidingStore
 from streamhub.domain.ids import CHANNEL, MESSAGE, USER, ChannelId, MessageId, UserId, make_id
 from streamhub.domain.kept_drafts import DraftStore
 from streamhub.domain.presence import PresenceStore
@@ -35,6 +36,7 @@ from streamhub.domain.retention import RetentionStore
 from streamhub.domain.scheduling import JobStore
 from streamhub.domain.search import SearchIndex, SearchStore
 from streamhub.persistence.channels import PostgresChannelStore
+from streamhub.persistence.hiding import PostgresHidingStore
 from streamhub.persistence.kept_drafts import PostgresDraftStore
 from streamhub.persistence.memory import (
     InMemoryChannelStore,
@@ -42,6 +44,7 @@ from streamhub.persistence.memory import (
     InMemoryOutbox,
     Tables,
 )
+from streamhub.persistence.memory.hiding import InMemoryHidingStore
 from streamhub.persistence.memory.kept_drafts import InMemoryDraftStore
 from streamhub.persistence.memory.presence import InMemoryPresenceStore
 from streamhub.persistence.memory.retention import InMemoryRetentionStore
@@ -73,6 +76,7 @@ class ChatStores:
     search: SearchStore
     index: SearchIndex
     scheduled: JobStore
+    hiding: HidingStore
 
     def user(self) -> UserId:
         return UserId(_id(USER))
@@ -242,6 +246,7 @@ def in_memory() -> ChatStores:
         search,
         search,
         InMemoryJobStore(tables),
+        InMemoryHidingStore(tables),
     )
 
 
@@ -262,6 +267,7 @@ async def in_postgres(pool: Pool) -> AsyncIterator[ChatStores]:
             search,
             search,
             PostgresJobStore(pool),
+            PostgresHidingStore(pool),
         )
     finally:
         await journal.close()

@@ -17,6 +17,7 @@ from streamhub.persistence.memory import (
     InMemoryOutbox,
     Tables,
 )
+from streamhub.persistence.memory.hiding import InMemoryHidingStore
 from streamhub.persistence.memory.kept_drafts import InMemoryDraftStore
 from streamhub.persistence.memory.presence import InMemoryPresenceStore
 from streamhub.persistence.memory.retention import InMemoryRetentionStore
@@ -48,6 +49,7 @@ class Stage:
             search,
             search,
             InMemoryJobStore(tables),
+            InMemoryHidingStore(tables),
         )
         self.stores = ChatStores(self.store, other, InMemoryOutbox(tables), other, *others)
         self.alice = self.stores.user()
