@@ -74,7 +74,7 @@ class ScheduledSends:
         if not self._duty.is_this:
             return
         try:
-            while await self.send_due():
+            while self._duty.is_this and await self.send_due():
                 pass
             await self._store.forget(self._now_ms() - REMEMBERED_MS, _FORGOTTEN)
         except TryAgain as error:

@@ -283,3 +283,5 @@ async def test_a_channel_is_managed_and_people_talk_alone(url: str, password_fil
         await alice.type("psst")
         await bob.type(f"/open @{alice_handle}")
         await bob.shows(f"<{alice_handle}> psst")
+        await bob.type("/hide", "/channels")
+        await bob.shows(f"* @{alice_handle} is off the list until there is news")
