@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from streamhub.actors.context import Context, Token
 from streamhub.actors.drafting import Drafting
+from streamhub.actors.scheduling import Scheduling
 from streamhub.domain.changes import Hint
 from streamhub.domain.channel_store import ChannelStore, Outbox
 from streamhub.domain.channels import ReadMarker
@@ -29,6 +30,14 @@ from streamhub.domain.messages import (
     channel_actor,
 )
 from streamhub.domain.reading import Marking, read_up_to, unread_from
+from streamhub.domain.schedule_messages import (
+    CancelJob,
+    ChangeJob,
+    KeepJob,
+    OfSchedule,
+    ShowJob,
+)
+from streamhub.domain.scheduling import JobStore
 from streamhub.domain.upload_messages import UploadProgress
 
 _COUNTED: Final = ("mentioned", "unmentioned")
@@ -47,7 +56,7 @@ class _News(NamedTuple):
 
 
 class InboxActor:
-    """One user's read markers, drafts and hints.
+    """One user's read markers, drafts, scheduled sends and hints.
 
     What it publishes is absolute state read from rows, in the order it was read: it may come twice
     or get lost, but never an older one after a newer. What arrives while the store is at work is
@@ -61,6 +70,7 @@ class InboxActor:
         store: ChannelStore,
         outbox: Outbox,
         drafts: DraftStore,
+        jobs: JobStore,
         view: Callable[[], int],
     ) -> None:
         self._user = user
@@ -68,6 +78,7 @@ class InboxActor:
         self._outbox = outbox
         self._view = view
         self._drafting = Drafting(user, drafts)
+        self._scheduling = Scheduling(user, jobs)
         self._marks: dict[ChannelId, Marking] = {}
         self._waiting: list[tuple[ChannelId, Token]] = []
         self._hints: dict[int, Hint] = {}
@@ -91,6 +102,9 @@ class InboxActor:
 
     def on_keep_draft(self, keep: KeepDraft, ctx: Context) -> None:
         self._drafting.take(keep, ctx)
+
+    def on_schedule(self, asked: OfSchedule, ctx: Context) -> None:
+        self._scheduling.take(asked, ctx)
 
     def on_set_away(self, said: SetAway, ctx: Context) -> None:
         ctx.publish(AwayChanged(away=said.away))
@@ -167,6 +181,10 @@ class InboxActor:
         MarkUnread: on_mark_unread,
         TakeHint: on_hint,
         KeepDraft: on_keep_draft,
+        KeepJob: on_schedule,
+        ChangeJob: on_schedule,
+        CancelJob: on_schedule,
+        ShowJob: on_schedule,
         SetAway: on_set_away,
         UploadProgress: on_upload,
     }

@@ -66,6 +66,12 @@ class ChannelState:
         return self.overview.id
 
     @property
+    def hidden(self) -> bool:
+        """A direct conversation that was taken off the list, and nothing came since."""
+        nth = self.overview.hidden_nth
+        return nth is not None and self.overview.nth <= nth and not self.overview.unread
+
+    @property
     def recent(self) -> tuple[MessageObject, ...]:
         """The newest messages that are known here, in `seq` order; at most `keep`."""
         return tuple(self._recent[seq] for seq in sorted(self._recent))
@@ -100,6 +106,8 @@ class ChannelState:
         """Told again of a channel that is held, perhaps late."""
         if overview.rev >= self.rev:
             self.overview = overview
+        else:
+            self.overview = structs.replace(self.overview, hidden_nth=overview.hidden_nth)
         self.hear(overview.rev)
 
     # -- what happens -------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from streamhub.client.commands_presence import PresenceCommands
 from streamhub.client.commands_reporting import ReportingCommands
 from streamhub.client.commands_revising import RevisingCommands
 from streamhub.client.commands_saving import SavingCommands
+from streamhub.client.commands_scheduling import SchedulingCommands
 from streamhub.client.commands_searching import SearchingCommands
 from streamhub.client.commands_threads import ThreadCommands
 from streamhub.protocol.frames import (
@@ -22,6 +23,7 @@ from streamhub.protocol.frames import (
     ChannelObject,
     ChannelPage,
     ChannelSeen,
+    DirectHide,
     DirectOpen,
     History,
     MemberAdd,
@@ -50,6 +52,7 @@ HARMLESS: Final = frozenset(
         "channel.seen",
         "channel.update",
         "channel.archive",
+        "direct.hide",
         "direct.open",
         "draft.list",
         "draft.set",
@@ -75,6 +78,9 @@ HARMLESS: Final = frozenset(
         "message.unsave",
         "presence.get",
         "presence.set",
+        "schedule.cancel",
+        "schedule.list",
+        "schedule.update",
         "thread.list",
         "thread.read",
         "thread.follow",
@@ -91,6 +97,7 @@ class Commands(
     ReportingCommands,
     RevisingCommands,
     SavingCommands,
+    SchedulingCommands,
     SearchingCommands,
     ThreadCommands,
 ):
@@ -182,6 +189,10 @@ class Commands(
         """The conversation of oneself and these users; the same people have the same one."""
         opened: ChannelObject = await self.call("direct.open", DirectOpen(users=users))
         return opened
+
+    async def hide_direct(self, channel: str) -> None:
+        """Take a direct conversation off one's list, until there is news or it is opened."""
+        await self.call("direct.hide", DirectHide(channel=channel))
 
     async def add_members(self, channel: str, users: tuple[str, ...]) -> Members:
         body = MemberAdd(channel=channel, users=users)

@@ -11,6 +11,7 @@ from streamhub.protocol.frames import (
     ReadState,
 )
 from streamhub.protocol.presence import PresenceObject
+from streamhub.protocol.scheduling import ScheduledObject
 
 
 class MessagePosted(Struct, frozen=True):
@@ -63,6 +64,14 @@ class ChannelAdded(Struct, frozen=True):
     channel: ChannelOverview
 
 
+class HiddenChanged(Struct, frozen=True):
+    """One took this direct conversation off the list in some session, or opened it again. With the
+    next message it is back without this."""
+
+    channel: str
+    hidden: bool
+
+
 class ChannelRemoved(Struct, frozen=True):
     channel: str
 
@@ -110,6 +119,12 @@ class DraftUpdated(Struct, frozen=True):
     draft: DraftObject
 
 
+class ScheduleUpdated(Struct, frozen=True):
+    """One of one's scheduled messages as it is now."""
+
+    scheduled: ScheduledObject
+
+
 class ServerNotice(Struct, frozen=True):
     """Words from the operator, to be shown."""
 
@@ -133,10 +148,12 @@ ChannelChange = (
 ClientEvent = (
     ChannelChange
     | ChannelAdded
+    | HiddenChanged
     | ChannelRemoved
     | ChannelReset
     | ReadUpdated
     | DraftUpdated
+    | ScheduleUpdated
     | TypingStarted
     | SeenUpdated
     | PresenceUpdated

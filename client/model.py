@@ -27,6 +27,7 @@ from streamhub.protocol.frames import (
     UserObject,
 )
 from streamhub.protocol.presence import PresenceObject
+from streamhub.protocol.scheduling import ScheduledObject
 from streamhub.protocol.tables import EVENTS
 
 
@@ -107,6 +108,8 @@ class Model:
                 return [] if busy else [events.TypingStarted(channel, user)]
             case DraftObject() as draft:
                 return [] if busy else [events.DraftUpdated(draft)]
+            case ScheduledObject() as scheduled:
+                return [] if busy else [events.ScheduleUpdated(scheduled)]
             case SeenEvent(channel=channel, user=user, seq=seq):
                 return [] if busy else [events.SeenUpdated(channel, user, seq)]
             case PresenceObject() as presence:
@@ -184,9 +187,10 @@ class Model:
         state = self._channels.get(overview.id)
         if state is None:
             return self._add(overview)
+        hidden = state.hidden
         state.added(overview)
         self._look(state)
-        return []
+        return [] if state.hidden == hidden else [events.HiddenChanged(state.id, state.hidden)]
 
     def _add(self, overview: ChannelOverview) -> list[ClientEvent]:
         me = self.user.id if self.user else None

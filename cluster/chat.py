@@ -15,6 +15,7 @@ from streamhub.actors.indexing import NotedJournal, SearchIndexing
 from streamhub.actors.presence import PresenceActor
 from streamhub.actors.retention import RetentionSweep
 from streamhub.actors.ring import RingBudget
+from streamhub.actors.scheduled_sends import ScheduledSends
 from streamhub.actors.session import SessionActor
 from streamhub.actors.sweep import OutboxSweep
 from streamhub.actors.system import ActorSystem
@@ -34,6 +35,7 @@ from streamhub.domain.messages import Reconsider, presence_actor
 from streamhub.domain.presence import PRESENCE_CHANGED, Kept
 from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.files import PostgresFileStore
+from streamhub.persistence.hiding import PostgresHidingStore
 from streamhub.persistence.kept_drafts import PostgresDraftStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool
@@ -41,6 +43,7 @@ from streamhub.persistence.presence import PostgresPresenceStore
 from streamhub.persistence.replies import PostgresReplyStore
 from streamhub.persistence.reports import PostgresReportStore
 from streamhub.persistence.retention import PostgresRetentionStore
+from streamhub.persistence.scheduling import PostgresJobStore
 from streamhub.persistence.search import PostgresSearch
 from streamhub.persistence.writer import PostgresJournal
 from streamhub.protocol.close_codes import CloseCode
@@ -100,6 +103,7 @@ class Chat:
         self._sees_presence = settings.chat.presence
         self._outbox = PostgresOutbox(pool)
         self._drafts = PostgresDraftStore(pool)
+        self._scheduled = PostgresJobStore(pool)
         self._journal = PostgresJournal(pool, lanes=settings.cluster.lanes)
         search = PostgresSearch(pool)
         self.indexing = SearchIndexing(host, search, membership)
@@ -135,6 +139,8 @@ class Chat:
             replies=PostgresReplyStore(pool),
             reports=reports,
             drafts=self._drafts,
+            scheduled=self._scheduled,
+            hiding=PostgresHidingStore(pool),
             search=search,
             files=PostgresFileStore(pool),
             now_ms=clock.now_ms,
@@ -181,7 +187,10 @@ class Chat:
         sweep = OutboxSweep(host, self._outbox, self.actors, membership)
         retention = PostgresRetentionStore(pool)
         expiry = RetentionSweep(host, retention, self.actors, membership, clock.now_ms)
-        self._jobs: list[_Job] = [sweep, expiry, self.indexing]
+        self.sends = ScheduledSends(
+            host, self._scheduled, accounts.people, asking, membership, clock.now_ms
+        )
+        self._jobs: list[_Job] = [sweep, expiry, self.indexing, self.sends]
         if filing is not None and files is not None:
             self.routes = (*self.routes, *files.routes)
             self._jobs.append(filing.care(host, self.actors, membership, clock))
@@ -221,7 +230,7 @@ class Chat:
             return ChannelActor(loaded, budget)
 
         def make_inbox(user: UserId) -> InboxActor:
-            return InboxActor(user, self._store, self._outbox, self._drafts, view)
+            return InboxActor(user, self._store, self._outbox, self._drafts, self._scheduled, view)
 
         def view() -> int:
             return self._membership.version

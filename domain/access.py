@@ -69,6 +69,7 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "channel.seen": _READ,
         "channel.sync": _READ,
         "channel.update": _WRITE,
+        "direct.hide": _READ,
         "direct.open": _WRITE,
         "draft.list": _READ,
         "draft.set": _READ,
@@ -98,6 +99,10 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "message.saved": _READ,
         "message.search": _READ,
         "message.unsave": _READ,
+        "schedule.cancel": Right("chat:write"),  # a suspended account may still think better of it
+        "schedule.create": _WRITE,
+        "schedule.list": _READ,
+        "schedule.update": _WRITE,
         "thread.follow": _READ,
         "thread.list": _READ,
         "thread.read": _READ,

@@ -165,7 +165,8 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Overview(msgspec.Struct, frozen=True, gc=False):
-    """One channel as `ready` shows it to one user, and no more: a connect reads hundreds."""
+    """One channel as `ready` shows it to one user, and no more: a connect reads hundreds. Up to
+    `hidden_nth` its user took it off the list, see `domain.hiding`."""
 
     id: ChannelId
     kind: Kind
@@ -179,6 +180,7 @@ class Overview(msgspec.Struct, frozen=True, gc=False):
     mentions: int
     floor_seq: int = 0
     users: tuple[UserId, ...] = ()
+    hidden_nth: int | None = None
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ MessageId = NewType("MessageId", str)
 FileId = NewType("FileId", str)
 VersionId = NewType("VersionId", str)
 UploadId = NewType("UploadId", str)
+JobId = NewType("JobId", str)
 HostId = NewType("HostId", str)
 
 USER: Final = "us"
@@ -23,6 +24,7 @@ MESSAGE: Final = "me"
 FILE: Final = "fi"
 VERSION: Final = "fv"
 UPLOAD: Final = "up"
+JOB: Final = "jo"
 HOST: Final = "ho"
 TOKEN: Final = "tk"  # noqa: S105 - a prefix
 INVITATION: Final = "iv"

@@ -17,6 +17,7 @@ from streamhub.domain.errors import Refused, StreamHubError, TryAgain
 from streamhub.domain.ids import ChannelId, FileId, MessageId, UploadId, UserId
 from streamhub.domain.kept_drafts import KeptDraft
 from streamhub.domain.presence import State, Status
+from streamhub.domain.schedule_messages import JobUpdated, OfSchedule
 from streamhub.domain.upload_messages import FromUpload, OfUpload, UploadProgress
 
 
@@ -234,7 +235,7 @@ OfChannel = (
     | Seen
     | Typing
 )
-OfInbox = MarkRead | MarkUnread | TakeHint | KeepDraft | SetAway | UploadProgress
+OfInbox = MarkRead | MarkUnread | TakeHint | KeepDraft | SetAway | OfSchedule | UploadProgress
 OfPresence = SetPresence | GetPresence | Reconsider
 Message = OfChannel | OfInbox | OfPresence | OfUpload
 
@@ -328,6 +329,7 @@ Answer = (
     | Done
     | PresenceUpdated
     | DraftUpdated
+    | JobUpdated
     | FromUpload
     | Problem
 )
@@ -393,4 +395,5 @@ Passing = (
     | PresenceUpdated
     | DraftUpdated
     | UploadProgress
+    | JobUpdated
 )

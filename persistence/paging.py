@@ -7,9 +7,10 @@ from streamhub.domain.accounts import Account
 from streamhub.domain.channels import Channel, History, Member, Message, Saved, Thread
 from streamhub.domain.errors import Refused
 from streamhub.domain.files import File
-from streamhub.domain.ids import CHANNEL, FILE, MESSAGE, REPORT, USER, is_id
+from streamhub.domain.ids import CHANNEL, FILE, JOB, MESSAGE, REPORT, USER, is_id
 from streamhub.domain.kept_drafts import KeptDraft
 from streamhub.domain.reports import Report
+from streamhub.domain.scheduling import Job
 
 ABOVE_ALL_IDS: Final = "~"
 ABOVE_ALL_SEQS: Final = 2**62
@@ -173,3 +174,17 @@ def before_file(cursor: str | None) -> str:
 
 def file_cursor(items: Sequence[File], *, more: bool) -> str | None:
     return items[-1].id if more else None
+
+
+def after_job(cursor: str | None) -> tuple[int, str]:
+    """The time and the job after which a page of scheduled ones begins. Raises Refused."""
+    if cursor is None:
+        return -1, ""
+    at, _, job = cursor.partition(".")
+    if not (at.isdecimal() and len(at) <= 16 and is_id(job, JOB)):
+        raise _bad_cursor()
+    return int(at), job
+
+
+def job_cursor(items: Sequence[Job], *, more: bool) -> str | None:
+    return f"{items[-1].send_at}.{items[-1].id}" if more else None

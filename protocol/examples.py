@@ -29,6 +29,7 @@ from streamhub.protocol.frames import (
     ChannelSync,
     ClientInfo,
     Command,
+    DirectHide,
     DirectOpen,
     Done,
     Drain,
@@ -105,6 +106,14 @@ from streamhub.protocol.revising import (
     ReactionRemove,
 )
 from streamhub.protocol.saving import MessageSave, MessageSaved, MessageUnsave
+from streamhub.protocol.scheduling import (
+    ScheduleCancel,
+    ScheduleCreate,
+    ScheduledObject,
+    ScheduledPage,
+    ScheduleList,
+    ScheduleUpdate,
+)
 from streamhub.protocol.searching import MessageSearch
 from streamhub.protocol.threads import ThreadFollow, ThreadList, ThreadRead
 
@@ -169,6 +178,16 @@ _INFO: Final = ChannelObject(
 _PROMOTED: Final = structs.replace(_MEMBER, role="moderator", rev=48_228)
 _BANNED: Final = structs.replace(_GONE, banned=True, rev=48_230)
 _CLOSED: Final = structs.replace(_INFO, archived=True, rev=48_229)
+_JOB: Final = "jo_01kc3vc5e7g9jbmdpfrhtkvnxr"
+_LATER: Final = _AT + 3_600_000
+_SCHEDULED: Final = ScheduledObject(
+    id=_JOB,
+    channel=_CHANNEL,
+    text="good morning",
+    send_at=_LATER,
+    created_at=_AT,
+    state="pending",
+)
 _DRAFT: Final = DraftObject(channel=_CHANNEL, text="I have been", updated_at=_AT)
 _DIRECT: Final = ChannelObject(
     id="ch_01kc3v7p9qrstvwxyz01234568",
@@ -294,6 +313,7 @@ COMMAND_EXAMPLES: Final[Mapping[str, tuple[Command, Reply]]] = MappingProxyType(
                 SeenList(items=(SeenObject(user=_BOB, seq=40_110),)),
             ),
             (Command(name="direct.open", i=30, body=DirectOpen(users=(_BOB,))), _DIRECT),
+            (Command(name="direct.hide", i=64, body=DirectHide(channel=_DIRECT.id)), Done()),
             (
                 Command(name="member.add", i=8, body=MemberAdd(channel=_CHANNEL, users=(_BOB,))),
                 Members(members=(_MEMBER,)),
@@ -449,6 +469,31 @@ COMMAND_EXAMPLES: Final[Mapping[str, tuple[Command, Reply]]] = MappingProxyType(
             ),
             (Command(name="draft.list", i=46, body=DraftList()), DraftPage(items=(_DRAFT,))),
             (
+                Command(
+                    name="schedule.create",
+                    i=60,
+                    key="0f8fad60",
+                    body=ScheduleCreate(channel=_CHANNEL, text="good morning", send_at=_LATER),
+                ),
+                _SCHEDULED,
+            ),
+            (
+                Command(name="schedule.list", i=61, body=ScheduleList()),
+                ScheduledPage(items=(_SCHEDULED,)),
+            ),
+            (
+                Command(
+                    name="schedule.update",
+                    i=62,
+                    body=ScheduleUpdate(schedule=_JOB, text="good morning"),
+                ),
+                _SCHEDULED,
+            ),
+            (
+                Command(name="schedule.cancel", i=63, body=ScheduleCancel(schedule=_JOB)),
+                structs.replace(_SCHEDULED, state="cancelled", text=""),
+            ),
+            (
                 Command(name="thread.list", i=25, body=ThreadList()),
                 ThreadPage(items=(_THREAD,)),
             ),
@@ -536,6 +581,7 @@ EVENT_EXAMPLES: Final[Mapping[str, Event]] = MappingProxyType(
             Event(name="channel.removed", body=ChannelRef(channel=_CHANNEL)),
             Event(name="read.updated", body=_READ),
             Event(name="draft.updated", body=_DRAFT),
+            Event(name="schedule.updated", body=_SCHEDULED),
             Event(name="typing.started", body=Typing(channel=_CHANNEL, user=_BOB)),
             Event(name="seen.updated", body=SeenEvent(channel=_CHANNEL, user=_BOB, seq=40_111)),
             Event(

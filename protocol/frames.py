@@ -162,7 +162,8 @@ class ChannelObject(Outgoing, frozen=True, kw_only=True):
 
 
 class ChannelOverview(Outgoing, frozen=True, kw_only=True, gc=False):
-    """A channel as one of its members sees it: where it stands, and how far they have read."""
+    """A channel as one of its members sees it: where it stands, and how far they have read. A
+    direct conversation is hidden while `nth` is at most `hidden_nth` and nothing is unread."""
 
     id: ChannelId
     kind: ChannelKind
@@ -176,6 +177,7 @@ class ChannelOverview(Outgoing, frozen=True, kw_only=True, gc=False):
     unread: Count
     mentions: Count
     users: tuple[UserId, ...] = ()
+    hidden_nth: Count | None = None
 
 
 class Problem(Outgoing, frozen=True, kw_only=True):
@@ -278,6 +280,11 @@ class MemberRemove(ChannelCommand, frozen=True, kw_only=True):
 class MemberList(ChannelCommand, frozen=True, kw_only=True):
     cursor: Cursor | None = None
     limit: PageSize = DEFAULT_PAGE
+
+
+class DirectHide(ChannelCommand, frozen=True, kw_only=True):
+    """Off your list, not out of it: it comes back with the next message that counts as unread, or
+    when you open it. Your other sessions hear of it by `channel.added`."""
 
 
 class MessageSend(ChannelCommand, frozen=True, kw_only=True):

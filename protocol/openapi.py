@@ -110,7 +110,8 @@ def _responses(request: Request) -> dict[str, Any]:
         "content": {"application/problem+json": {"schema": problem}},
     }
     statuses = sorted({kind.status for kind in PROBLEMS.values()})
-    return {str(request.status): good, **{str(status): bad for status in statuses}}
+    fine = {str(status): good for status in (request.status, request.made) if status}
+    return {**fine, **{str(status): bad for status in statuses}}
 
 
 def _fields(asks: type[Incoming] | None, schemas: dict[str, Any]) -> dict[str, Any]:

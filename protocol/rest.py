@@ -25,7 +25,8 @@ from streamhub.protocol.tables import COMMANDS
 
 class Request(Struct, frozen=True):
     """One request. `right` is its row of the table of rights, empty for what everybody may do;
-    `answers` is None where there is no body. `keyed`: it takes an `Idempotency-Key`."""
+    `answers` is None where there is no body. `keyed`: it takes an `Idempotency-Key`. `made`: the
+    status where it made what otherwise was there already."""
 
     method: str
     path: str
@@ -34,6 +35,7 @@ class Request(Struct, frozen=True):
     answers: type[Outgoing] | None
     status: int = 200
     keyed: bool = False
+    made: int | None = None
 
     @property
     def id(self) -> str:
@@ -42,11 +44,11 @@ class Request(Struct, frozen=True):
         return "_".join([self.method.lower(), *words]).replace("-", "_")
 
 
-def _chat(method: str, path: str, name: str, status: int = 200) -> Request:
+def _chat(method: str, path: str, name: str, status: int = 200, made: int | None = None) -> Request:
     """A command of the wire over REST."""
     spec = COMMANDS[name]
     keyed = method != "GET"
-    return Request(method, path, name, spec.body, spec.reply, status, keyed)
+    return Request(method, path, name, spec.body, spec.reply, status, keyed, made)
 
 
 _CHANNEL: Final = "/v1/channels/{channel}"
@@ -76,7 +78,8 @@ CHAT: Final = (
     _chat("GET", f"{_CHANNEL}/bans", "member.banned"),
     _chat("PUT", f"{_CHANNEL}/bans/{{user}}", "member.ban"),
     _chat("DELETE", f"{_CHANNEL}/bans/{{user}}", "member.unban"),
-    _chat("POST", "/v1/directs", "direct.open"),
+    _chat("POST", "/v1/directs", "direct.open", made=201),
+    _chat("POST", "/v1/directs/{channel}/hide", "direct.hide"),
     _chat("POST", f"{_CHANNEL}/messages", "message.send", 201),
     _chat("GET", f"{_CHANNEL}/messages", "message.history"),
     _chat("GET", _MESSAGE, "message.get"),
@@ -92,6 +95,10 @@ CHAT: Final = (
     _chat("GET", "/v1/saved", "message.saved"),
     _chat("PUT", f"{_CHANNEL}/draft", "draft.set"),
     _chat("GET", "/v1/drafts", "draft.list"),
+    _chat("POST", "/v1/schedule", "schedule.create", 201),
+    _chat("GET", "/v1/schedule", "schedule.list"),
+    _chat("PATCH", "/v1/schedule/{schedule}", "schedule.update"),
+    _chat("DELETE", "/v1/schedule/{schedule}", "schedule.cancel"),
     _chat("POST", f"{_MESSAGE}/reports", "message.report"),
     _chat("GET", "/v1/search", "message.search"),
     _chat("POST", f"{_MESSAGE}/thread/read", "thread.read"),

@@ -54,6 +54,7 @@ HeldChannelId = Annotated[str, Meta(min_length=29, max_length=29, description="i
 is the id of no channel, so it is answered like one the user is not in."""
 
 MessageId = Annotated[str, Meta(pattern=_id_pattern("me"), description="id of a message")]
+JobId = Annotated[str, Meta(pattern=_id_pattern("jo"), description="id of a scheduled message")]
 ReportId = Annotated[str, Meta(pattern=_id_pattern("rp"), description="id of a report")]
 FileId = Annotated[str, Meta(pattern=_id_pattern("fi"), description="id of a file")]
 UploadId = Annotated[str, Meta(pattern=_id_pattern("up"), description="id of an upload")]

@@ -25,6 +25,7 @@ from streamhub.protocol.frames import (
     ChannelRef,
     ChannelSeen,
     ChannelSync,
+    DirectHide,
     DirectOpen,
     Done,
     Drain,
@@ -83,6 +84,14 @@ from streamhub.protocol.revising import (
     ReactionRemove,
 )
 from streamhub.protocol.saving import MessageSave, MessageSaved, MessageUnsave
+from streamhub.protocol.scheduling import (
+    ScheduleCancel,
+    ScheduleCreate,
+    ScheduledObject,
+    ScheduledPage,
+    ScheduleList,
+    ScheduleUpdate,
+)
 from streamhub.protocol.searching import MessageSearch
 from streamhub.protocol.shapes import Incoming, Outgoing
 from streamhub.protocol.threads import ThreadFollow, ThreadList, ThreadRead
@@ -169,6 +178,9 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
             ChannelObject,
             "The conversation of you and these users: the same people have the same one.",
         ),
+        "direct.hide": CommandSpec(
+            DirectHide, Done, "Take a direct conversation off your list until there is news."
+        ),
         "member.add": CommandSpec(MemberAdd, Members, "Bring users into a channel.", keyed=True),
         "member.remove": CommandSpec(MemberRemove, Members, "Take users out of a channel."),
         "member.list": CommandSpec(MemberList, MemberPage, "Who is in a channel, by pages."),
@@ -232,6 +244,20 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
         "draft.list": CommandSpec(
             DraftList, DraftPage, "What you are writing, the last one first, by pages."
         ),
+        "schedule.create": CommandSpec(
+            ScheduleCreate, ScheduledObject, "Post a message later.", keyed=True
+        ),
+        "schedule.list": CommandSpec(
+            ScheduleList,
+            ScheduledPage,
+            "Your scheduled messages that wait or have failed, the soonest first, by pages.",
+        ),
+        "schedule.update": CommandSpec(
+            ScheduleUpdate, ScheduledObject, "Say something else, or at another time."
+        ),
+        "schedule.cancel": CommandSpec(
+            ScheduleCancel, ScheduledObject, "Do not post it; take what failed off the list."
+        ),
         "thread.list": CommandSpec(
             ThreadList, ThreadPage, "The threads you follow: those you began or replied to."
         ),
@@ -291,13 +317,20 @@ EVENTS: Final[Mapping[str, EventSpec]] = MappingProxyType(
         ),
         "sync.page": EventSpec(SyncPage, "sync", "What you missed."),
         "sync.reset": EventSpec(SyncReset, "sync", "You missed too much."),
-        "channel.added": EventSpec(ChannelAdded, "inbox", "You now belong to a channel."),
+        "channel.added": EventSpec(
+            ChannelAdded, "inbox", "You now belong to a channel, or have hidden or opened it."
+        ),
         "channel.removed": EventSpec(ChannelRef, "inbox", "You no longer belong to a channel."),
         "read.updated": EventSpec(
             ReadState, "inbox", "You read on, or marked as unread, in another session."
         ),
         "draft.updated": EventSpec(
             DraftObject, "inbox", "You are writing something, or no longer, in another session."
+        ),
+        "schedule.updated": EventSpec(
+            ScheduledObject,
+            "inbox",
+            "A scheduled message of yours was made, changed, sent or cancelled, or it failed.",
         ),
         "typing.started": EventSpec(Typing, "ephemeral", "Somebody types."),
         "seen.updated": EventSpec(

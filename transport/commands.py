@@ -15,6 +15,7 @@ from streamhub.domain.channel_store import ChannelStore
 from streamhub.domain.channels import Changes, Channel, History, Mention, Rules
 from streamhub.domain.errors import Refused
 from streamhub.domain.files import FileStore
+from streamhub.domain.hiding import HidingStore
 from streamhub.domain.ids import (
     CHANNEL,
     RANDOM_BYTES,
@@ -45,9 +46,10 @@ from streamhub.domain.people import People
 from streamhub.domain.presence import PresenceStore
 from streamhub.domain.replies import ReplyStore
 from streamhub.domain.reports import ReportStore
+from streamhub.domain.scheduling import JobStore
 from streamhub.domain.search import SearchStore
 from streamhub.domain.sync import fitting, reset_to, trimmed
-from streamhub.protocol import frames, managing, revising, threads
+from streamhub.protocol import frames, managing, revising, scheduling, threads
 from streamhub.protocol.codec import body_digest
 from streamhub.protocol.tables import COMMANDS
 from streamhub.transport import wire
@@ -59,6 +61,7 @@ from streamhub.transport.commands_presence import PresenceCommands
 from streamhub.transport.commands_reporting import ReportingCommands
 from streamhub.transport.commands_revising import RevisingCommands
 from streamhub.transport.commands_saving import SavingCommands
+from streamhub.transport.commands_scheduling import SchedulingCommands
 from streamhub.transport.commands_searching import SearchingCommands
 from streamhub.transport.commands_threads import ThreadCommands
 from streamhub.transport.pipeline import Pipelines, Turn
@@ -91,6 +94,8 @@ class Commands:
         replies: ReplyStore,
         reports: ReportStore,
         drafts: DraftStore,
+        scheduled: JobStore,
+        hiding: HidingStore,
         search: SearchStore,
         files: FileStore,
         now_ms: Callable[[], int],
@@ -107,12 +112,14 @@ class Commands:
         self._now_ms = now_ms
         self._random_bytes = random_bytes
         changing = RevisingCommands(store, people, edit_within_ms=edit_within_ms)
+        self._scheduling = SchedulingCommands(store, scheduled, people, now_ms, random_bytes)
         self._others = {
             **changing.handlers,
             **ThreadCommands(store).handlers,
             **SavingCommands(store, now_ms).handlers,
             **ManagingCommands(store, people).handlers,
             **DraftingCommands(drafts).handlers,
+            **self._scheduling.handlers,
             **ReportingCommands(store, reports, now_ms, random_bytes).handlers,
             **PresenceCommands(presence, now_ms).handlers,
             **SearchingCommands(search, people).handlers,
@@ -121,6 +128,7 @@ class Commands:
             asking=asking,
             store=store,
             people=people,
+            hiding=hiding,
             check_room=self._check_room,
             now_ms=now_ms,
             random_bytes=random_bytes,
@@ -187,7 +195,10 @@ class Commands:
         kept = await self._replies.first(user, key, digest)
         if kept is None:
             reply = await self._finished(self._begun(standing, body, key))
-            kept = await self._replies.keep(user, key, digest, msgspec.msgpack.encode(reply))
+            said = msgspec.msgpack.encode(reply)
+            kept = await self._replies.keep(user, key, digest, said)
+            if kept == said:
+                return reply
         return msgspec.msgpack.decode(kept, type=_REMEMBERED[type(body)])
 
     # -- channels ---------------------------------------------------------------------------
@@ -266,6 +277,9 @@ class Commands:
     def _open_direct(self, user: UserId, body: frames.DirectOpen, key: str) -> Outcome:
         return self._directs.open(user, body)
 
+    def _hide_direct(self, user: UserId, body: frames.DirectHide, key: str) -> Outcome:
+        return self._directs.hide(user, body)
+
     # -- members ----------------------------------------------------------------------------
 
     async def _add(self, user: UserId, body: frames.MemberAdd, key: str) -> Request:
@@ -311,6 +325,9 @@ class Commands:
     ) -> Request:
         people = await self._people.by_handles(handles)
         return _post(user, body, key, mentions_in(body.text, people))
+
+    def _schedule(self, user: UserId, body: scheduling.ScheduleCreate, key: str) -> Outcome:
+        return self._scheduling.create(user, body, key)
 
     async def _message(self, user: UserId, body: frames.MessageGet, key: str) -> frames.Outgoing:
         message = found(await self._store.message(MessageId(body.message), user), "message")
@@ -364,10 +381,12 @@ class Commands:
         frames.ChannelRead: _read,
         frames.ChannelMarkUnread: _unread,
         frames.ChannelSeen: _seen,
+        frames.DirectHide: _hide_direct,
         frames.DirectOpen: _open_direct,
         frames.MemberAdd: _add,
         frames.MemberList: _member_list,
         frames.MessageSend: _send,
+        scheduling.ScheduleCreate: _schedule,
         frames.MessageGet: _message,
         frames.MessageHistory: _history,
         frames.TypingStart: _typing,
@@ -383,6 +402,7 @@ _REMEMBERED: Final[Mapping[type[frames.Incoming], type[frames.Outgoing]]] = {
         frames.ChannelLeave,
         frames.ChannelRead,
         frames.ChannelMarkUnread,
+        frames.DirectHide,
         frames.DirectOpen,
         frames.MemberAdd,
         frames.MemberRemove,
@@ -397,6 +417,8 @@ _REMEMBERED: Final[Mapping[type[frames.Incoming], type[frames.Outgoing]]] = {
         revising.ReactionRemove,
         revising.PinAdd,
         revising.PinRemove,
+        scheduling.ScheduleUpdate,
+        scheduling.ScheduleCancel,
         threads.ThreadRead,
         threads.ThreadFollow,
     )

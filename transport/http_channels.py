@@ -18,7 +18,8 @@ PATCH  /v1/channels/{channel}/members/{user}      member.update
 GET    /v1/channels/{channel}/bans        member.banned
 PUT    /v1/channels/{channel}/bans/{user}         member.ban
 DELETE /v1/channels/{channel}/bans/{user}         member.unban
-POST   /v1/directs                        direct.open
+POST   /v1/directs                        direct.open     -> 201 when it was not there, else 200
+POST   /v1/directs/{channel}/hide         direct.hide
 POST   /v1/channels/{channel}/messages    message.send    -> 201
 GET    /v1/channels/{channel}/messages    message.history
 GET    /v1/channels/{channel}/messages/{message}  message.get
@@ -34,6 +35,10 @@ DELETE /v1/channels/{channel}/messages/{message}/saved      message.unsave
 GET    /v1/saved                          message.saved
 PUT    /v1/channels/{channel}/draft       draft.set
 GET    /v1/drafts                         draft.list
+POST   /v1/schedule                       schedule.create -> 201
+GET    /v1/schedule                       schedule.list
+PATCH  /v1/schedule/{schedule}            schedule.update
+DELETE /v1/schedule/{schedule}            schedule.cancel
 POST   /v1/channels/{channel}/messages/{message}/reports    message.report
 GET    /v1/search                         message.search
 POST   /v1/channels/{channel}/messages/{message}/thread/read  thread.read
@@ -59,12 +64,14 @@ from streamhub.protocol import (
     reports,
     revising,
     saving,
+    scheduling,
     searching,
     threads,
 )
 from streamhub.protocol.scalars import KEY_PATTERN
 from streamhub.transport.bodies import as_command, json_response, read_command
 from streamhub.transport.commands import NAMES, Commands
+from streamhub.transport.commands_directs import Made
 from streamhub.transport.http_auth import authorize
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
@@ -90,6 +97,7 @@ _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_PUT, "/v1/channels/{channel}/bans/{user}", managing.MemberBan, 200),
     (hdrs.METH_DELETE, "/v1/channels/{channel}/bans/{user}", managing.MemberUnban, 200),
     (hdrs.METH_POST, "/v1/directs", frames.DirectOpen, 200),
+    (hdrs.METH_POST, "/v1/directs/{channel}/hide", frames.DirectHide, 200),
     (hdrs.METH_POST, "/v1/channels/{channel}/messages", frames.MessageSend, 201),
     (hdrs.METH_GET, "/v1/channels/{channel}/messages", frames.MessageHistory, 200),
     (hdrs.METH_GET, _MESSAGE, frames.MessageGet, 200),
@@ -105,6 +113,10 @@ _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_GET, "/v1/saved", saving.MessageSaved, 200),
     (hdrs.METH_PUT, "/v1/channels/{channel}/draft", drafting.DraftSet, 200),
     (hdrs.METH_GET, "/v1/drafts", drafting.DraftList, 200),
+    (hdrs.METH_POST, "/v1/schedule", scheduling.ScheduleCreate, 201),
+    (hdrs.METH_GET, "/v1/schedule", scheduling.ScheduleList, 200),
+    (hdrs.METH_PATCH, "/v1/schedule/{schedule}", scheduling.ScheduleUpdate, 200),
+    (hdrs.METH_DELETE, "/v1/schedule/{schedule}", scheduling.ScheduleCancel, 200),
     (hdrs.METH_POST, f"{_MESSAGE}/reports", reports.MessageReport, 200),
     (hdrs.METH_GET, "/v1/search", searching.MessageSearch, 200),
     (hdrs.METH_POST, f"{_MESSAGE}/thread/read", threads.ThreadRead, 200),
@@ -124,7 +136,7 @@ def routes(commands: Commands) -> list[web.RouteDef]:
             principal = await authorize(request, NAMES[kind])
             body = await read_command(request, kind)
             reply = await commands.perform(principal.standing, body, idempotency_key(request))
-            return json_response(reply, status=status)
+            return json_response(reply, status=201 if isinstance(reply, Made) else status)
 
         return handle
 

@@ -3,9 +3,12 @@
 from streamhub.domain import changes, channels, messages
 from streamhub.domain.channels import Overview, ReadMarker
 from streamhub.domain.kept_drafts import KeptDraft
+from streamhub.domain.schedule_messages import JobUpdated
+from streamhub.domain.scheduling import Job
 from streamhub.domain.upload_messages import UploadProgress
 from streamhub.protocol import drafting, frames, uploads
 from streamhub.protocol.presence import PresenceObject, StatusObject
+from streamhub.protocol.scheduling import ScheduledObject
 
 
 def message_object(message: channels.Message) -> frames.MessageObject:
@@ -96,6 +99,7 @@ def channel_overview(overview: Overview) -> frames.ChannelOverview:
         unread=nth - read_nth if nth > read_nth else 0,
         mentions=overview.mentions,
         users=overview.users,
+        hidden_nth=overview.hidden_nth,
     )
 
 
@@ -116,6 +120,22 @@ def receipt(receipt: messages.Receipt) -> frames.Receipt:
         nth=receipt.nth,
         rev=receipt.rev,
         created_at=receipt.created_at,
+    )
+
+
+def scheduled_object(job: Job) -> ScheduledObject:
+    return ScheduledObject(
+        id=job.id,
+        channel=job.channel,
+        thread=job.thread,
+        text=job.text,
+        silent=job.silent,
+        send_at=job.send_at,
+        created_at=job.created_at,
+        state=job.state,
+        message=job.message,
+        code=job.code or None,
+        detail=job.detail or None,
     )
 
 
@@ -194,6 +214,8 @@ def passing_event(event: messages.Passing) -> frames.Event:
             return frames.Event(name="read.updated", body=read_state(event.marker))
         case messages.DraftUpdated():
             return frames.Event(name="draft.updated", body=draft_object(event.draft))
+        case JobUpdated():
+            return frames.Event(name="schedule.updated", body=scheduled_object(event.job))
         case messages.SeenUpdated():
             seen = frames.SeenEvent(channel=event.channel, user=event.user, seq=event.seq)
             return frames.Event(name="seen.updated", body=seen)

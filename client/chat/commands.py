@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from streamhub.client.chat import commands_managing, commands_messages
+from streamhub.client.chat import commands_managing, commands_messages, commands_scheduling
 from streamhub.client.chat.command_line import (
     Chat,
     ChatCommand,
@@ -39,7 +39,7 @@ async def _login(chat: Chat, words: list[str]) -> None:
 async def _channels(chat: Chat, words: list[str]) -> None:
     here = chat.conversation
     mine = here.client.channels
-    for state in mine.values():
+    for state in (state for state in mine.values() if not state.hidden):
         unread, mentions = state.overview.unread, state.overview.mentions
         left = f", {unread} unread" if unread else ""
         left += f", {mentions} mentions" if mentions else ""
@@ -151,6 +151,7 @@ COMMANDS: Final[Mapping[str, ChatCommand]] = MappingProxyType(
         "who": ChatCommand(_who, "/who", "Who of the open channel is there."),
         "invite": ChatCommand(_invite, "/invite USER..", "Bring people into the open channel."),
         **commands_messages.COMMANDS,
+        **commands_scheduling.COMMANDS,
         **commands_managing.COMMANDS,
         "help": ChatCommand(_help, "/help", "This list."),
         "quit": ChatCommand(_quit, "/quit", "Leave, once everything was sent."),

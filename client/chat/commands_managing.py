@@ -21,6 +21,14 @@ async def _direct(chat: Chat, words: list[str]) -> None:
     await here.open_channel(channel.id)
 
 
+async def _hide(chat: Chat, words: list[str]) -> None:
+    here = chat.conversation
+    channel = open_channel(here)
+    await here.client.hide_direct(channel)
+    chat.screen.note(f"{here.name(channel)} is off the list until there is news")
+    here.close_channel(channel)
+
+
 async def _topic(chat: Chat, words: list[str]) -> None:
     here = chat.conversation
     channel = open_channel(here)
@@ -84,6 +92,7 @@ async def _seen(chat: Chat, words: list[str]) -> None:
 
 COMMANDS: Final[Mapping[str, ChatCommand]] = MappingProxyType(
     {
+        "hide": ChatCommand(_hide, "/hide", "Take the open conversation off the list.", 0, 0),
         "direct": ChatCommand(_direct, "/direct USER..", "Talk to one person, or to some.", 1),
         "seen": ChatCommand(_seen, "/seen", "How far the others have read.", 0, 0),
         "topic": ChatCommand(_topic, "/topic [TEXT]", "What the open channel is about."),

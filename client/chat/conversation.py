@@ -178,6 +178,8 @@ class Conversation:
             case events.ChannelRemoved(channel=channel):
                 self.close_channel(channel)
                 show(f"you are no longer in {self.name(channel)}")
+            case events.ScheduleUpdated(scheduled=one) if one.state == "failed":
+                show(f"not posted in {self.name(one.channel)}: {one.detail}; see /scheduled")
             case events.ServerNotice(text=text):
                 show(f"the operator says: {text}")
             case events.ConnectionLost(reason=reason):

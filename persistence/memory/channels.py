@@ -377,6 +377,7 @@ def _overview(rows: ChannelRows, row: MemberRow) -> Overview:
         mentions=rows.unread_mentions(row.member.user, row.read_nth),
         floor_seq=row.member.floor_seq,
         users=rows.channel.users,
+        hidden_nth=row.hidden_nth,
     )
 
 

@@ -72,6 +72,7 @@ class MemberRow(msgspec.Struct):
     member: Member
     read_seq: int
     read_nth: int
+    hidden_nth: int | None = None
 
 
 class FollowerRow(msgspec.Struct):

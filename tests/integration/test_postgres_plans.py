@@ -20,7 +20,7 @@ from streamhub.domain.drafts import (
     MemberDraft,
     MembershipDraft,
 )
-from streamhub.domain.ids import ChannelId, MessageId, UserId
+from streamhub.domain.ids import ChannelId, JobId, MessageId, UserId
 from streamhub.domain.reading import read_up_to, unread_from
 from streamhub.domain.search import parsed
 from streamhub.persistence.batches import append_messages, find_first
@@ -31,6 +31,7 @@ from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool, open_pool
 from streamhub.persistence.presence import PostgresPresenceStore
 from streamhub.persistence.retention import PostgresRetentionStore
+from streamhub.persistence.scheduling import PostgresJobStore
 from streamhub.persistence.search import PostgresSearch
 from streamhub.persistence.writer import LANE_SESSION
 
@@ -64,6 +65,13 @@ FILL = """
     INSERT INTO saved_messages (user_id, message_id, saved_at)
     SELECT 'us_' || n % 500 * 7 + u, 'me_' || n || '_' || u, n
     FROM generate_series(1, 2000) AS n, generate_series(1, 10) AS u;
+
+    INSERT INTO scheduled (id, user_id, channel_id, body, silent, send_at, created_at, state,
+                           due_at, ended_at, key, digest)
+    SELECT 'jo_' || n, 'us_' || n % 500, 'ch_' || n % 50, 'text', false, n, 0,
+           (ARRAY['pending', 'sending', 'sent', 'failed'])[n / 500 % 4 + 1], n,
+           CASE WHEN n / 500 % 4 = 2 THEN n END, n::text, ''
+    FROM generate_series(1, 20000) AS n;
 
     INSERT INTO outbox (user_id, kind, channel_id, rev)
     SELECT 'us_1', 'mentioned', 'ch_1', n FROM generate_series(1, 2000) AS n;
@@ -128,6 +136,10 @@ class ExplainingPool:
     async def fetchval(self, query: str, *args: Any) -> Any:
         await self._explain(query, args)
         return await self._pool.fetchval(query, *args)
+
+    async def execute(self, query: str, *args: Any) -> Any:
+        await self._explain(query, args)
+        return await self._pool.execute(query, *args)
 
     async def transact(self, work: Callable[[Any], Awaitable[Any]]) -> Any:
         return await work(self)
@@ -265,3 +277,32 @@ async def test_indexing_scans_no_table(pool: ExplainingPool) -> None:
     assert len(pool.plans) == 4
     for plan in pool.plans:
         assert "Seq Scan" not in plan, plan
+
+
+JOB, WAITING = JobId("jo_508"), JobId("jo_8")
+JOBS: dict[str, Callable[[PostgresJobStore], Awaitable[object]]] = {
+    "keyed": lambda store: store.keyed(USER, "8", b""),
+    "job": lambda store: store.job(USER, JOB),
+    "jobs": lambda store: store.jobs(USER, None, None, 20),
+    "jobs of a channel": lambda store: store.jobs(USER, ChannelId("ch_8"), None, 20),
+    "change": lambda store: store.change(USER, WAITING, text="new", send_at=None),
+    "take_due": lambda store: store.take_due(20_000, 99_999, 50),
+    "failed": lambda store: store.failed(JOB, "muted", ""),
+    "cancel": lambda store: store.cancel(USER, JOB, 1),
+    "later": lambda store: store.later(JOB, 1, pending=True),
+    "sent": lambda store: store.sent(JOB, MessageId("me_1_1"), 1),
+    "forget": lambda store: store.forget(20_000, 50),
+}
+
+
+@pytest.mark.parametrize("name", JOBS)
+async def test_no_look_at_scheduled_messages_scans_their_table(
+    pool: ExplainingPool, name: str
+) -> None:
+    found = await JOBS[name](PostgresJobStore(pool))  # type: ignore[arg-type]
+    assert found or name in ("failed", "later", "sent", "cancel"), f"{name} found nothing"
+    (plan,) = pool.plans
+    assert "Seq Scan" not in plan, plan
+    if name == "take_due":
+        assert "scheduled_due" in plan, plan
+        assert "scheduled_order" in plan, plan

@@ -22,11 +22,13 @@ from streamhub.domain.drafts import Draft, MessageDraft
 from streamhub.domain.ids import UserId
 from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.embedded.stack import EmbeddedUrls
+from streamhub.persistence.hiding import PostgresHidingStore
 from streamhub.persistence.kept_drafts import PostgresDraftStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool, open_pool
 from streamhub.persistence.presence import PostgresPresenceStore
 from streamhub.persistence.retention import PostgresRetentionStore
+from streamhub.persistence.scheduling import PostgresJobStore
 from streamhub.persistence.search import PostgresSearch
 from streamhub.persistence.writer import PostgresJournal
 
@@ -97,6 +99,8 @@ async def stage(servers: EmbeddedUrls) -> AsyncIterator[Stage]:
             PostgresPresenceStore(direct),
             search,
             search,
+            PostgresJobStore(direct),
+            PostgresHidingStore(direct),
         )
         stores = ChatStores(store, journal, outbox, journal, *others)
         alice = stores.user()

@@ -28,12 +28,15 @@ from streamhub.domain.drafts import (
     Operation,
     RevisionDraft,
 )
+from streamhub.domain.hiding import HidingStore
 from streamhub.domain.ids import CHANNEL, MESSAGE, USER, ChannelId, MessageId, UserId, make_id
 from streamhub.domain.kept_drafts import DraftStore
 from streamhub.domain.presence import PresenceStore
 from streamhub.domain.retention import RetentionStore
+from streamhub.domain.scheduling import JobStore
 from streamhub.domain.search import SearchIndex, SearchStore
 from streamhub.persistence.channels import PostgresChannelStore
+from streamhub.persistence.hiding import PostgresHidingStore
 from streamhub.persistence.kept_drafts import PostgresDraftStore
 from streamhub.persistence.memory import (
     InMemoryChannelStore,
@@ -41,14 +44,17 @@ from streamhub.persistence.memory import (
     InMemoryOutbox,
     Tables,
 )
+from streamhub.persistence.memory.hiding import InMemoryHidingStore
 from streamhub.persistence.memory.kept_drafts import InMemoryDraftStore
 from streamhub.persistence.memory.presence import InMemoryPresenceStore
 from streamhub.persistence.memory.retention import InMemoryRetentionStore
+from streamhub.persistence.memory.scheduling import InMemoryJobStore
 from streamhub.persistence.memory.search import InMemorySearch
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool
 from streamhub.persistence.presence import PostgresPresenceStore
 from streamhub.persistence.retention import PostgresRetentionStore
+from streamhub.persistence.scheduling import PostgresJobStore
 from streamhub.persistence.search import PostgresSearch
 from streamhub.persistence.writer import PostgresJournal
 
@@ -69,6 +75,8 @@ class ChatStores:
     presences: PresenceStore
     search: SearchStore
     index: SearchIndex
+    scheduled: JobStore
+    hiding: HidingStore
 
     def user(self) -> UserId:
         return UserId(_id(USER))
@@ -237,6 +245,8 @@ def in_memory() -> ChatStores:
         InMemoryPresenceStore(tables),
         search,
         search,
+        InMemoryJobStore(tables),
+        InMemoryHidingStore(tables),
     )
 
 
@@ -256,6 +266,8 @@ async def in_postgres(pool: Pool) -> AsyncIterator[ChatStores]:
             PostgresPresenceStore(pool),
             search,
             search,
+            PostgresJobStore(pool),
+            PostgresHidingStore(pool),
         )
     finally:
         await journal.close()

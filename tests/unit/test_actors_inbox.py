@@ -35,6 +35,7 @@ from streamhub.domain.reading import Marking
 from streamhub.persistence.memory import InMemoryChannelStore, InMemoryOutbox, Tables
 from streamhub.persistence.memory.commits import commit
 from streamhub.persistence.memory.kept_drafts import InMemoryDraftStore
+from streamhub.persistence.memory.scheduling import InMemoryJobStore
 
 ALICE, BOB = UserId("us_alice"), UserId("us_bob")
 GENERAL, SECRET = ChannelId("ch_general"), ChannelId("ch_secret")
@@ -89,13 +90,16 @@ class Stage:
         self.store = Store(self.tables)
         self.outbox = InMemoryOutbox(self.tables)
         self.drafts = Drafts(self.tables)
+        self.jobs = InMemoryJobStore(self.tables)
 
         async def load(key: str) -> UserId:
             return UserId(key)
 
         self.host = Bench(
             load,
-            lambda user: InboxActor(user, self.store, self.outbox, self.drafts, lambda: self.view),
+            lambda user: InboxActor(
+                user, self.store, self.outbox, self.drafts, self.jobs, lambda: self.view
+            ),
         )
 
     async def begin(self) -> None:

@@ -271,3 +271,21 @@ def test_presence_is_held_of_those_one_looks_at_while_there_is_a_connection() ->
     model.take(event)
     model.look_at(())
     assert model.presences == {}
+
+
+def test_a_hidden_conversation_stays_so_until_something_is_unread() -> None:
+    state = ChannelState(overview(3, 3, 3), keep=9)
+    seen = [state.hidden]
+    state.added(structs.replace(overview(3, 3, 3), hidden_nth=3))
+    seen.append(state.hidden)
+    state.change(4, MessageEvent(message=message(4)), None)
+    assert [*seen, state.hidden] == [False, True, False]
+
+
+def test_what_is_told_late_hides_a_conversation_and_takes_nothing_else_back() -> None:
+    state = ChannelState(overview(3, 3, 3), keep=9)
+    state.change(4, MessageEvent(message=structs.replace(message(4), nth=3)), None)
+    assert state.rev == 4
+    state.added(structs.replace(overview(3, 3, 3), hidden_nth=3))
+    assert state.hidden
+    assert state.overview.last_seq == 4

@@ -17,9 +17,11 @@ from streamhub.persistence.memory import (
     InMemoryOutbox,
     Tables,
 )
+from streamhub.persistence.memory.hiding import InMemoryHidingStore
 from streamhub.persistence.memory.kept_drafts import InMemoryDraftStore
 from streamhub.persistence.memory.presence import InMemoryPresenceStore
 from streamhub.persistence.memory.retention import InMemoryRetentionStore
+from streamhub.persistence.memory.scheduling import InMemoryJobStore
 from streamhub.persistence.memory.search import InMemorySearch
 
 UNKNOWN = NotStored(reason="unknown")
@@ -46,6 +48,8 @@ class Stage:
             InMemoryPresenceStore(tables),
             search,
             search,
+            InMemoryJobStore(tables),
+            InMemoryHidingStore(tables),
         )
         self.stores = ChatStores(self.store, other, InMemoryOutbox(tables), other, *others)
         self.alice = self.stores.user()

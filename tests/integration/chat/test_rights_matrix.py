@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from streamhub.domain.families import FamilyId
 from streamhub.domain.ids import (
     CHANNEL,
     FILE,
+    JOB,
     MESSAGE,
     RANDOM_BYTES,
     REPORT,
@@ -95,6 +97,7 @@ def nothing() -> dict[str, str]:
 
     return {
         "channel": unknown(CHANNEL),
+        "schedule": unknown(JOB),
         "message": unknown(MESSAGE),
         "user": unknown(USER),
         "id": unknown(USER),
@@ -235,6 +238,8 @@ BODIES: Mapping[str, Mapping[str, object]] = {
     "member.update": {"role": "owner"},
     "message.report": {"reason": "spam"},
     "draft.set": {"text": "intruder"},
+    "schedule.create": {"text": "intruder", "send_at": int(time.time() * 1000) + 3_600_000},
+    "schedule.update": {"text": "intruder"},
     "token.create": {"name": "x", "scopes": ["chat:read"]},
 }
 
