@@ -34,6 +34,7 @@ from streamhub.domain.messages import Reconsider, presence_actor
 from streamhub.domain.presence import PRESENCE_CHANGED, Kept
 from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.kept_drafts import PostgresDraftStore
+from streamhub.persistence.notifications import PostgresNotificationStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool
 from streamhub.persistence.presence import PostgresPresenceStore
@@ -99,6 +100,7 @@ class Chat:
         self._sees_presence = settings.chat.presence
         self._outbox = PostgresOutbox(pool)
         self._drafts = PostgresDraftStore(pool)
+        self._notifications = PostgresNotificationStore(pool)
         self._journal = PostgresJournal(pool, lanes=settings.cluster.lanes)
         search = PostgresSearch(pool)
         self.indexing = SearchIndexing(host, search, membership)
@@ -134,6 +136,7 @@ class Chat:
             replies=PostgresReplyStore(pool),
             reports=reports,
             drafts=self._drafts,
+            notifications=self._notifications,
             search=search,
             now_ms=clock.now_ms,
             random_bytes=clock.random_bytes,
@@ -146,6 +149,7 @@ class Chat:
             or Rules(heartbeat_ms=edge.heartbeat_ms, auth_timeout_ms=edge.auth_timeout_ms),
             principals=accounts.principals,
             store=self._store,
+            notifications=self._notifications,
             commands=commands,
             admission=Admission(),
             fair_use=fair_use,
@@ -219,7 +223,9 @@ class Chat:
             return ChannelActor(loaded, budget)
 
         def make_inbox(user: UserId) -> InboxActor:
-            return InboxActor(user, self._store, self._outbox, self._drafts, view)
+            return InboxActor(
+                user, self._store, self._outbox, self._drafts, self._notifications, view
+            )
 
         def view() -> int:
             return self._membership.version

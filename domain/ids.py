@@ -14,6 +14,7 @@ MessageId = NewType("MessageId", str)
 FileId = NewType("FileId", str)
 VersionId = NewType("VersionId", str)
 UploadId = NewType("UploadId", str)
+NotificationId = NewType("NotificationId", str)
 HostId = NewType("HostId", str)
 
 USER: Final = "us"
@@ -27,6 +28,7 @@ HOST: Final = "ho"
 TOKEN: Final = "tk"  # noqa: S105 - a prefix
 INVITATION: Final = "iv"
 REPORT: Final = "rp"
+NOTIFICATION: Final = "no"
 
 RANDOM_BYTES: Final = 10
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"

@@ -435,7 +435,7 @@ def _head(row: Sequence[int]) -> Head:
 
 
 def _overview(row: Record) -> Overview:
-    values = (*row[:-2], tuple(row[-2] or ()))  # the last is whose it is
+    values = (*row[:-4], tuple(row[-4] or ()), *row[-3:-1])  # the last is whose it is
     return Overview(*values)
 
 

@@ -14,6 +14,7 @@ from streamhub.protocol.managing import (
     Announcers,
     HistorySeen,
 )
+from streamhub.protocol.notifying import NotifyLevel
 from streamhub.protocol.problems import PROBLEMS
 from streamhub.protocol.scalars import (
     DEFAULT_PAGE,
@@ -161,7 +162,10 @@ class ChannelObject(Outgoing, frozen=True, kw_only=True):
 
 
 class ChannelOverview(Outgoing, frozen=True, kw_only=True, gc=False):
-    """A channel as one of its members sees it: where it stands, and how far they have read."""
+    """A channel as one of its members sees it: where it stands, and how far they have read.
+
+    `notify` is missing as long as they have not said how much they want to hear of; after
+    `notify_until_at` it is as if it were."""
 
     id: ChannelId
     kind: ChannelKind
@@ -175,6 +179,8 @@ class ChannelOverview(Outgoing, frozen=True, kw_only=True, gc=False):
     unread: Count
     mentions: Count
     users: tuple[UserId, ...] = ()
+    notify: NotifyLevel | None = None
+    notify_until_at: Timestamp | None = None
 
 
 class Problem(Outgoing, frozen=True, kw_only=True):

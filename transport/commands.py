@@ -32,13 +32,14 @@ from streamhub.domain.messages import (
     channel_actor,
     inbox_actor,
 )
+from streamhub.domain.notifications import NotificationStore
 from streamhub.domain.people import People
 from streamhub.domain.presence import PresenceStore
 from streamhub.domain.replies import ReplyStore
 from streamhub.domain.reports import ReportStore
 from streamhub.domain.search import SearchStore
 from streamhub.domain.sync import fitting, reset_to, trimmed
-from streamhub.protocol import frames, managing, revising, threads
+from streamhub.protocol import frames, managing, notifying, revising, threads
 from streamhub.protocol.codec import body_digest
 from streamhub.protocol.tables import COMMANDS
 from streamhub.transport import wire
@@ -46,6 +47,7 @@ from streamhub.transport.asking import Asking
 from streamhub.transport.commands_directs import Directs
 from streamhub.transport.commands_drafting import DraftingCommands
 from streamhub.transport.commands_managing import ManagingCommands, members
+from streamhub.transport.commands_notifying import NotifyingCommands
 from streamhub.transport.commands_presence import PresenceCommands
 from streamhub.transport.commands_reporting import ReportingCommands
 from streamhub.transport.commands_revising import RevisingCommands
@@ -82,6 +84,7 @@ class Commands:
         replies: ReplyStore,
         reports: ReportStore,
         drafts: DraftStore,
+        notifications: NotificationStore,
         search: SearchStore,
         now_ms: Callable[[], int],
         random_bytes: Callable[[int], bytes],
@@ -102,6 +105,7 @@ class Commands:
             **SavingCommands(store, now_ms).handlers,
             **ManagingCommands(store, people).handlers,
             **DraftingCommands(drafts).handlers,
+            **NotifyingCommands(notifications).handlers,
             **ReportingCommands(store, reports, now_ms, random_bytes).handlers,
             **PresenceCommands(presence, now_ms).handlers,
             **SearchingCommands(search, people).handlers,
@@ -373,6 +377,7 @@ _REMEMBERED: Final[Mapping[type[frames.Incoming], type[frames.Outgoing]]] = {
         revising.ReactionRemove,
         revising.PinAdd,
         revising.PinRemove,
+        notifying.NotificationRead,
         threads.ThreadRead,
         threads.ThreadFollow,
     )

@@ -34,6 +34,9 @@ DELETE /v1/channels/{channel}/messages/{message}/saved      message.unsave
 GET    /v1/saved                          message.saved
 PUT    /v1/channels/{channel}/draft       draft.set
 GET    /v1/drafts                         draft.list
+PUT    /v1/channels/{channel}/notify      channel.notify
+GET    /v1/notifications                  notification.list
+POST   /v1/notifications/read             notification.read
 POST   /v1/channels/{channel}/messages/{message}/reports    message.report
 GET    /v1/search                         message.search
 POST   /v1/channels/{channel}/messages/{message}/thread/read  thread.read
@@ -55,6 +58,7 @@ from streamhub.protocol import (
     drafting,
     frames,
     managing,
+    notifying,
     presence,
     reports,
     revising,
@@ -105,6 +109,9 @@ _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_GET, "/v1/saved", saving.MessageSaved, 200),
     (hdrs.METH_PUT, "/v1/channels/{channel}/draft", drafting.DraftSet, 200),
     (hdrs.METH_GET, "/v1/drafts", drafting.DraftList, 200),
+    (hdrs.METH_PUT, "/v1/channels/{channel}/notify", notifying.ChannelNotify, 200),
+    (hdrs.METH_GET, "/v1/notifications", notifying.NotificationList, 200),
+    (hdrs.METH_POST, "/v1/notifications/read", notifying.NotificationRead, 200),
     (hdrs.METH_POST, f"{_MESSAGE}/reports", reports.MessageReport, 200),
     (hdrs.METH_GET, "/v1/search", searching.MessageSearch, 200),
     (hdrs.METH_POST, f"{_MESSAGE}/thread/read", threads.ThreadRead, 200),

@@ -377,6 +377,8 @@ def _overview(rows: ChannelRows, row: MemberRow) -> Overview:
         mentions=rows.unread_mentions(row.member.user, row.read_nth),
         floor_seq=row.member.floor_seq,
         users=rows.channel.users,
+        notify=row.notify,
+        notify_until=row.notify_until,
     )
 
 

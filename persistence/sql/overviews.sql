@@ -3,7 +3,7 @@ SELECT c.id, c.kind, c.name, m.role, c.rev, c.seq, c.nth, m.read_seq, m.read_nth
        (SELECT count(*) FROM mentions n
         WHERE n.user_id = m.user_id AND n.channel_id = m.channel_id AND n.nth > m.read_nth)
        AS mentions,
-       m.floor_seq, c.users, m.user_id
+       m.floor_seq, c.users, m.notify, m.notify_until, m.user_id
 FROM members m
 JOIN channels c ON c.id = m.channel_id
 WHERE m.user_id = ANY ($1::text[]) AND m.left_at IS NULL

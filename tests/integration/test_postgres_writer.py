@@ -23,6 +23,7 @@ from streamhub.domain.ids import UserId
 from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.embedded.stack import EmbeddedUrls
 from streamhub.persistence.kept_drafts import PostgresDraftStore
+from streamhub.persistence.notifications import PostgresNotificationStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool, open_pool
 from streamhub.persistence.presence import PostgresPresenceStore
@@ -94,6 +95,7 @@ async def stage(servers: EmbeddedUrls) -> AsyncIterator[Stage]:
         others = (
             PostgresRetentionStore(direct),
             drafts,
+            PostgresNotificationStore(direct),
             PostgresPresenceStore(direct),
             search,
             search,

@@ -27,6 +27,7 @@ from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import ChannelId, HostId, SessionId, UserId
 from streamhub.domain.messages import ActorId, Answer, Message, Post, placed_as
 from streamhub.persistence.memory.kept_drafts import InMemoryDraftStore
+from streamhub.persistence.memory.notifications import InMemoryNotificationStore
 from streamhub.transport.asking import Asking
 
 PAUSE_BYTES: Final = 1200
@@ -133,6 +134,7 @@ class SimulatedHost:
         self.journal = parts.journal(database, self.life)
         self._outbox = SimulatedOutbox(database)
         self._drafts = InMemoryDraftStore(database.tables)
+        self._notifications = InMemoryNotificationStore(database.tables)
         self.clock = SimulatedClock(random)
         self.actors = parts.system(
             host,
@@ -278,7 +280,12 @@ class SimulatedHost:
             "inbox": Kind(
                 load_inbox,
                 lambda user: InboxActor(
-                    user, self.store, self._outbox, self._drafts, lambda: self.version
+                    user,
+                    self.store,
+                    self._outbox,
+                    self._drafts,
+                    self._notifications,
+                    lambda: self.version,
                 ),
                 _INBOX_IDLE_S,
             ),

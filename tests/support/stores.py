@@ -30,6 +30,7 @@ from streamhub.domain.drafts import (
 )
 from streamhub.domain.ids import CHANNEL, MESSAGE, USER, ChannelId, MessageId, UserId, make_id
 from streamhub.domain.kept_drafts import DraftStore
+from streamhub.domain.notifications import NotificationStore
 from streamhub.domain.presence import PresenceStore
 from streamhub.domain.retention import RetentionStore
 from streamhub.domain.search import SearchIndex, SearchStore
@@ -42,9 +43,11 @@ from streamhub.persistence.memory import (
     Tables,
 )
 from streamhub.persistence.memory.kept_drafts import InMemoryDraftStore
+from streamhub.persistence.memory.notifications import InMemoryNotificationStore
 from streamhub.persistence.memory.presence import InMemoryPresenceStore
 from streamhub.persistence.memory.retention import InMemoryRetentionStore
 from streamhub.persistence.memory.search import InMemorySearch
+from streamhub.persistence.notifications import PostgresNotificationStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool
 from streamhub.persistence.presence import PostgresPresenceStore
@@ -66,6 +69,7 @@ class ChatStores:
     """Another host's."""
     retention: RetentionStore
     drafts: DraftStore
+    notifications: NotificationStore
     presences: PresenceStore
     search: SearchStore
     index: SearchIndex
@@ -234,6 +238,7 @@ def in_memory() -> ChatStores:
         InMemoryJournal(tables, call_soon),
         InMemoryRetentionStore(tables),
         InMemoryDraftStore(tables),
+        InMemoryNotificationStore(tables),
         InMemoryPresenceStore(tables),
         search,
         search,
@@ -253,6 +258,7 @@ async def in_postgres(pool: Pool) -> AsyncIterator[ChatStores]:
             other,
             PostgresRetentionStore(pool),
             PostgresDraftStore(pool),
+            PostgresNotificationStore(pool),
             PostgresPresenceStore(pool),
             search,
             search,

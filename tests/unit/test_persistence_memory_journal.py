@@ -18,6 +18,7 @@ from streamhub.persistence.memory import (
     Tables,
 )
 from streamhub.persistence.memory.kept_drafts import InMemoryDraftStore
+from streamhub.persistence.memory.notifications import InMemoryNotificationStore
 from streamhub.persistence.memory.presence import InMemoryPresenceStore
 from streamhub.persistence.memory.retention import InMemoryRetentionStore
 from streamhub.persistence.memory.search import InMemorySearch
@@ -43,6 +44,7 @@ class Stage:
         others = (
             InMemoryRetentionStore(tables),
             drafts,
+            InMemoryNotificationStore(tables),
             InMemoryPresenceStore(tables),
             search,
             search,

@@ -235,6 +235,7 @@ BODIES: Mapping[str, Mapping[str, object]] = {
     "member.update": {"role": "owner"},
     "message.report": {"reason": "spam"},
     "draft.set": {"text": "intruder"},
+    "channel.notify": {"level": "none"},
     "token.create": {"name": "x", "scopes": ["chat:read"]},
 }
 
