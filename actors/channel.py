@@ -152,6 +152,7 @@ class ChannelActor:
             floor_seq=member.floor_seq,
             called=called,
             others=self._others(post.author),
+            silent=post.silent,
         )
         ctx.store(
             draft,

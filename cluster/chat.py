@@ -10,6 +10,7 @@ from aiohttp import web
 
 from streamhub.actors.cell import Kind
 from streamhub.actors.channel import ChannelActor
+from streamhub.actors.forgetting import Forgetting
 from streamhub.actors.inbox import InboxActor
 from streamhub.actors.indexing import NotedJournal, SearchIndexing
 from streamhub.actors.presence import PresenceActor
@@ -183,7 +184,8 @@ class Chat:
         sweep = OutboxSweep(host, self._outbox, self.actors, membership)
         retention = PostgresRetentionStore(pool)
         expiry = RetentionSweep(host, retention, self.actors, membership, clock.now_ms)
-        self._jobs: list[_Job] = [sweep, expiry, self.indexing]
+        forgetting = Forgetting(host, self._notifications, membership, clock.now_ms)
+        self._jobs: list[_Job] = [sweep, expiry, forgetting, self.indexing]
         if filing is not None and files is not None:
             self.routes = (*self.routes, *files.routes)
             self._jobs.append(filing.care(host, self.actors, membership, clock))

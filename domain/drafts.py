@@ -13,7 +13,8 @@ class MessageDraft(msgspec.Struct, frozen=True, kw_only=True):
     changes the message it replies to as well; its author sees what is above `floor_seq`. What does
     not count is unread for nobody, and those it mentions are not told. `called` are those whom it
     mentions without naming them, and `others` are in the direct conversation
-    with the author: they hear of every message that counts."""
+    with the author: they hear of every message that counts. Of a `silent` reply the followers
+    of its thread do not hear."""
 
     channel: ChannelId
     term: int
@@ -31,6 +32,7 @@ class MessageDraft(msgspec.Struct, frozen=True, kw_only=True):
     floor_seq: int = 0
     called: tuple[UserId, ...] = ()
     others: tuple[UserId, ...] = ()
+    silent: bool = False
 
     @property
     def told(self) -> list[UserId]:

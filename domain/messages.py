@@ -84,6 +84,7 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, tag="post", omit_defaults=
     counts: bool = True
     after: str | None = None
     in_channel: bool = False
+    silent: bool = False
 
 
 class AddMembers(msgspec.Struct, frozen=True, kw_only=True, tag="add"):

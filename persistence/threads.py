@@ -108,7 +108,7 @@ class _Batch:
         yield from columns_of(roots, 6)
         told = ((reply.message.id, *one) for reply in self.replies for one in reply.draft.notified)
         yield from columns_of(told, 4)
-        yield [reply.message.id for reply in self.replies if reply.draft.counts]
+        yield [reply.message.id for reply in self.replies if not reply.draft.silent]
 
     def settle(self, rows: list[Record]) -> None:
         """What of it was written, by the statement's answer."""

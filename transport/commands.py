@@ -395,6 +395,7 @@ def _post(
         text=body.text,
         mentions=mentions,
         thread=MessageId(body.thread) if body.thread else None,
+        silent=body.silent,
         counts=not body.silent and (not body.thread or body.in_channel or bool(mentions)),
         in_channel=body.in_channel and body.thread is not None,
     )

@@ -71,7 +71,7 @@ def _append(tables: Tables, rows: ChannelRows, draft: MessageDraft) -> Committed
             hint = tables.add_hint(user, kind, draft.channel, rev=head.rev, seq=head.seq)
             hints.append(hint)
     told = {hint.user for hint in hints}
-    for user in threads.followers(rows, message) if draft.counts else ():
+    for user in () if draft.silent else threads.followers(rows, message):
         if user not in told and rows.present(user):
             hint = tables.add_hint(user, "replied", draft.channel, rev=head.rev, seq=head.seq)
             hints.append(hint)

@@ -79,7 +79,9 @@ async def test_who_follows_a_thread_hears_of_replies(chat: ChatStores) -> None:
     await chat.channels.mark_thread(alice, root.id, following=False)
     third = await chat.store(message(channel, carol, thread=root.id))
     assert not hints_of(third, alice)
-    silent = await chat.store(message(channel, alice, thread=root.id, counts=False))
+    uncounted = await chat.store(message(channel, alice, thread=root.id, counts=False))
+    assert {hint.kind for hint in committed(uncounted).hints} == {"replied"}
+    silent = await chat.store(replace(message(channel, alice, thread=root.id), silent=True))
     assert not committed(silent).hints
 
 
