@@ -79,8 +79,10 @@ _TRIM: Final = """
                  OFFSET $2)
 """
 _SET_LEVEL: Final = """
-    UPDATE members SET notify = $3, notify_until = $4
-    WHERE channel_id = $2 AND user_id = $1 AND left_at IS NULL
+    INSERT INTO notify_levels (user_id, channel_id, level, until)
+    SELECT m.user_id, m.channel_id, $3, $4::bigint FROM members m
+    WHERE m.channel_id = $2 AND m.user_id = $1 AND m.left_at IS NULL
+    ON CONFLICT (user_id, channel_id) DO UPDATE SET level = excluded.level, until = excluded.until
     RETURNING true
 """
 _PRUNE: Final = """

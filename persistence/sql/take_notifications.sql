@@ -7,10 +7,11 @@ SELECT $1, t.channel_id, t.place, t.id, t.kind, t.seq, coalesce(x.author_id, t.b
 FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[])
      AS t(id, kind, channel_id, place, seq, by_id)
 JOIN members m ON m.channel_id = t.channel_id AND m.user_id = $1 AND m.left_at IS NULL
+LEFT JOIN notify_levels l ON l.user_id = $1 AND l.channel_id = t.channel_id
 LEFT JOIN messages x ON x.channel_id = t.channel_id AND x.seq = t.seq
 WHERE t.kind = 'added'
    OR (x.seq > m.floor_seq AND x.deleted_at IS NULL
-       AND (m.notify IS DISTINCT FROM 'none' OR m.notify_until <= $8)
+       AND (l.level IS DISTINCT FROM 'none' OR l.until <= $8)
        AND (t.kind <> 'mention'
             OR EXISTS (SELECT FROM mentions c
                        WHERE c.user_id = $1 AND c.channel_id = t.channel_id
