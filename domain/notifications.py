@@ -49,6 +49,13 @@ class Told(NamedTuple):
     by: UserId | None
 
 
+class Hears(NamedTuple):
+    """How much of a channel a user hears of, until then (ms; None: for good)."""
+
+    level: Level
+    until: int | None
+
+
 class NotificationStore(Protocol):
     """Notifications of users, who see only those of channels they are in and of messages they may
     read that were not deleted. All raise TryAgain("unavailable") when the store is away."""
@@ -96,6 +103,12 @@ class NotificationStore(Protocol):
     ) -> bool:
         """How much of that channel the user hears of, until then (ms; None: for good). False: the
         user is not in it."""
+        ...
+
+    async def levels(
+        self, user: UserId, channels: Sequence[ChannelId]
+    ) -> Mapping[ChannelId, Hears]:
+        """What was said of these channels, as far as the user did."""
         ...
 
     async def prune(self, now_ms: int, limit: int) -> int:

@@ -10,6 +10,7 @@ from streamhub.domain.notifications import (
     EXCERPT,
     KEPT_READ_MS,
     MAX_UNREAD,
+    Hears,
     Notification,
     Told,
 )
@@ -85,6 +86,10 @@ _SET_LEVEL: Final = """
     ON CONFLICT (user_id, channel_id) DO UPDATE SET level = excluded.level, until = excluded.until
     RETURNING true
 """
+_LEVELS: Final = """
+    SELECT channel_id, level, until FROM notify_levels
+    WHERE user_id = $1 AND channel_id = ANY ($2::text[])
+"""
 _PRUNE: Final = """
     DELETE FROM notifications
     WHERE id IN (SELECT n.id FROM notifications n WHERE n.read_at <= $1 ORDER BY n.read_at LIMIT $2)
@@ -150,6 +155,12 @@ class PostgresNotificationStore:
         self, user: UserId, channel: ChannelId, level: Level, until: int | None
     ) -> bool:
         return bool(await self._pool.fetchval(_SET_LEVEL, user, channel, level, until))
+
+    async def levels(
+        self, user: UserId, channels: Sequence[ChannelId]
+    ) -> Mapping[ChannelId, Hears]:
+        found = await self._pool.fetch(_LEVELS, user, list(channels))
+        return {channel: Hears(level, until) for channel, level, until in found}
 
     async def prune(self, now_ms: int, limit: int) -> int:
         return len(await self._pool.fetch(_PRUNE, now_ms - KEPT_READ_MS, limit))

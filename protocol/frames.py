@@ -142,7 +142,9 @@ class MemberObject(Outgoing, frozen=True, kw_only=True):
 class ChannelObject(Outgoing, frozen=True, kw_only=True):
     """A channel's own properties. Direct and group conversations have no name; `users` says whose
     they are. `slow_mode_s`, `history`, `announcers` and `keep_days` are explained with
-    `channel.update`. Messages up to `gone_seq` are kept no longer: drop them."""
+    `channel.update`. Messages up to `gone_seq` are kept no longer: drop them. `notify` and
+    `notify_until_at` are one's own, see ChannelOverview: only `channel.get` and `channel.list` say
+    them, as events and pages are the same for all members."""
 
     id: ChannelId
     kind: ChannelKind
@@ -159,6 +161,8 @@ class ChannelObject(Outgoing, frozen=True, kw_only=True):
     announcers: Announcers = "members"
     keep_days: Count = 0
     gone_seq: Count = 0
+    notify: NotifyLevel | None = None
+    notify_until_at: Timestamp | None = None
 
 
 class ChannelOverview(Outgoing, frozen=True, kw_only=True, gc=False):

@@ -94,6 +94,7 @@ class Commands:
         """`presence` None: nobody sees who is there."""
         self._asking = asking
         self._store = store
+        self._notifications = notifications
         self._people = people
         self._replies = replies
         self._now_ms = now_ms
@@ -207,12 +208,14 @@ class Commands:
         return wire.channel_object(channel)
 
     async def _get(self, user: UserId, body: frames.ChannelGet, key: str) -> frames.Outgoing:
-        channel = await self._store.get(ChannelId(body.channel), user)
-        return wire.channel_object(found(channel, "channel"))
+        channel = found(await self._store.get(ChannelId(body.channel), user), "channel")
+        levels = await self._notifications.levels(user, [channel.id])
+        return wire.channel_object(channel, levels.get(channel.id))
 
     async def _list(self, user: UserId, body: frames.ChannelList, key: str) -> frames.Outgoing:
         page = await self._store.discover(user, body.cursor, body.limit)
-        items = tuple(wire.channel_object(channel) for channel in page.items)
+        levels = await self._notifications.levels(user, [one.id for one in page.items])
+        items = tuple(wire.channel_object(one, levels.get(one.id)) for one in page.items)
         return frames.ChannelPage(items=items, next_cursor=page.next_cursor)
 
     async def _join(self, user: UserId, body: frames.ChannelJoin, key: str) -> frames.Outgoing:

@@ -3,7 +3,7 @@
 from streamhub.domain import changes, channels, messages
 from streamhub.domain.channels import Overview, ReadMarker
 from streamhub.domain.kept_drafts import KeptDraft
-from streamhub.domain.notifications import Notification
+from streamhub.domain.notifications import Hears, Notification
 from streamhub.domain.upload_messages import UploadProgress
 from streamhub.protocol import drafting, frames, notifying, uploads
 from streamhub.protocol.presence import PresenceObject, StatusObject
@@ -62,7 +62,7 @@ def member_object(member: channels.Member) -> frames.MemberObject:
     )
 
 
-def channel_object(channel: channels.Channel) -> frames.ChannelObject:
+def channel_object(channel: channels.Channel, hears: Hears | None = None) -> frames.ChannelObject:
     return frames.ChannelObject(
         id=channel.id,
         kind=channel.kind,
@@ -79,6 +79,8 @@ def channel_object(channel: channels.Channel) -> frames.ChannelObject:
         announcers=channel.rules.announcers,
         keep_days=channel.rules.keep_days,
         gone_seq=channel.gone_seq,
+        notify=hears.level if hears else None,
+        notify_until_at=hears.until if hears else None,
     )
 
 

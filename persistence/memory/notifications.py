@@ -10,6 +10,7 @@ from streamhub.domain.notifications import (
     EXCERPT,
     KEPT_READ_MS,
     MAX_UNREAD,
+    Hears,
     Notification,
     Told,
 )
@@ -80,6 +81,21 @@ class InMemoryNotificationStore:
             return False
         row.notify, row.notify_until = level, until
         return True
+
+    async def levels(
+        self, user: UserId, channels: Sequence[ChannelId]
+    ) -> Mapping[ChannelId, Hears]:
+        rows = {
+            channel: row
+            for channel in channels
+            if channel in self._tables.channels
+            and (row := self._tables.channels[channel].members.get(user)) is not None
+        }
+        return {
+            channel: Hears(row.notify, row.notify_until)
+            for channel, row in rows.items()
+            if row.notify is not None
+        }
 
     async def prune(self, now_ms: int, limit: int) -> int:
         before = now_ms - KEPT_READ_MS

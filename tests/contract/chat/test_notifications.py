@@ -197,6 +197,8 @@ async def test_a_muted_channel_notifies_of_nothing_until_it_is_over(chat: ChatSt
     overview = await chat.channels.overview(id, bob)
     assert overview is not None
     assert (overview.notify, overview.notify_until) == ("none", NOW + 5)
+    assert await chat.notifications.levels(bob, [id]) == {id: ("none", NOW + 5)}
+    assert await chat.notifications.levels(alice, [id]) == {}
     assert await take(chat, bob, await mention(chat, channel, alice, bob), NOW + 4) == ()
     assert await take(chat, bob, await mention(chat, channel, alice, bob), NOW + 5)
     assert await chat.notifications.set_level(bob, id, "none", None)
@@ -226,3 +228,16 @@ async def test_read_ones_go_after_a_while(chat: ChatStores) -> None:
     assert await chat.notifications.prune(early + KEPT_READ_MS + 1, 1) == 1
     assert await chat.notifications.prune(early + KEPT_READ_MS + 1, 10) == 1
     assert [one for *_, one in await listed(chat, bob)] == [True]
+
+
+async def test_with_too_many_unread_ones_the_oldest_go(
+    chat: ChatStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("notifications", "memory.notifications"):
+        monkeypatch.setattr(f"streamhub.persistence.{module}.MAX_UNREAD", 3)
+    alice, bob = chat.user(), chat.user()
+    channel = await chat.channel(alice, bob)
+    for number in range(5):
+        await take(chat, bob, await mention(chat, channel, alice, bob), NOW + number)
+    assert await chat.notifications.unread(bob) == 3
+    assert [seq for _, seq, _ in await listed(chat, bob)] == [5, 4, 3]

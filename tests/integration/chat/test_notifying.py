@@ -140,6 +140,11 @@ async def test_a_muted_channel_is_muted_in_all_sessions(cluster: ChatCluster, co
     assert (await told(phone)).notification.channel == other
     late = await bob.connect(cluster.hosts[0], codec=codec)
     assert {one.id: one.notify for one in late.ready.channels} == {channel: "none", other: None}
+    _, got = await bob.rest("GET", f"/v1/channels/{channel}")
+    _, listed = await bob.rest("GET", "/v1/channels")
+    shown = {one["id"]: one.get("notify") for one in listed["items"]}
+    assert (got["notify"], shown[channel], shown[other]) == ("none", "none", None)
+    assert "notify" not in (await ann.rest("GET", f"/v1/channels/{channel}"))[1]
     _, problem = await stranger.rest("PUT", f"/v1/channels/{channel}/notify", {"level": "none"})
     assert problem["code"] == "not_found"
     for socket in (desk, phone, late):
