@@ -1,8 +1,15 @@
 """Notifications: the same in all of one's sessions, on all hosts."""
 
 import pytest
-from support.chat_hosts import JSON, MSGPACK, ChatCluster, Socket, User
+from support.chat_hosts import JSON, MSGPACK, PASSWORD, ChatCluster, Socket, User
 
+from streamhub.client import (
+    ClientEvent,
+    NotificationsRead,
+    Notified,
+    NotifyUpdated,
+    StreamHubClient,
+)
 from streamhub.protocol import frames, notifying
 from streamhub.protocol.codec import Codec
 from streamhub.protocol.received import reply_body
@@ -170,3 +177,49 @@ async def test_markers_of_threads_are_told_to_ones_other_sessions(
         assert isinstance(thread, frames.ThreadObject)
         assert (thread.root.id, thread.following, thread.unread) == (root["id"], *expected)
     await phone.close()
+
+
+async def test_the_sdk_lists_reads_and_hears(cluster: ChatCluster) -> None:
+    ann, bob = await cluster.user(), await cluster.user()
+    channel = await channel_of(ann, bob)
+    urls = [host.url for host in cluster.hosts]
+    async with (
+        StreamHubClient(urls[0], login=bob.handle, password=PASSWORD) as desk,
+        StreamHubClient(urls[1], login=bob.handle, password=PASSWORD) as phone,
+    ):
+        await post(ann, channel, f"hi @{bob.handle}")
+        made = await _first(phone, Notified)
+        assert isinstance(made, Notified)
+        assert (await desk.notifications()).items == (made.notification,)
+        id = made.notification.id
+        assert (await desk.read_notifications([id])).unread == 0
+        assert await _first(phone, NotificationsRead) == NotificationsRead((id,), 0)
+        state = await desk.notify(channel, "none", until_at=2**52)
+        assert await _first(phone, NotifyUpdated) == NotifyUpdated(state)
+
+
+async def _first(client: StreamHubClient, kind: type[ClientEvent]) -> ClientEvent | None:
+    async for event in client.events():
+        if isinstance(event, kind):
+            return event
+    return None
+
+
+async def test_notifications_go_with_the_account(cluster: ChatCluster) -> None:
+    ann, bob = await cluster.user(), await cluster.user()
+    channel = await channel_of(ann, bob)
+    his = await bob.connect(cluster.hosts[0])
+    await post(ann, channel, f"hi @{bob.handle}")
+    await told(his)
+    await bob.rest("PUT", f"/v1/channels/{channel}/notify", {"level": "all"})
+    await his.close()
+    counts = [
+        f"SELECT count(*) FROM {table} WHERE user_id = $1"  # noqa: S608 - one of two names
+        for table in ("notifications", "notify_levels")
+    ]
+    assert [await cluster.pool.fetchval(count, bob.id) for count in counts] == [1, 1]
+    url, mine = f"{cluster.hosts[0].url}/v1/me/delete", {"Authorization": f"Bearer {bob.token}"}
+    proof = {"current_password": PASSWORD}
+    async with cluster.http.post(url, json=proof, headers=mine) as answer:
+        assert answer.status == 204
+    assert [await cluster.pool.fetchval(count, bob.id) for count in counts] == [0, 0]
