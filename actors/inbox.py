@@ -9,9 +9,9 @@ from streamhub.actors.notifying import Notices, Notifying
 from streamhub.actors.settling import Settling
 from streamhub.domain.changes import Hint
 from streamhub.domain.channel_store import ChannelStore, Outbox
-from streamhub.domain.channels import ReadMarker
+from streamhub.domain.channels import ReadMarker, Thread
 from streamhub.domain.errors import StreamHubError
-from streamhub.domain.ids import NOTIFICATION, ChannelId, NotificationId, UserId
+from streamhub.domain.ids import NOTIFICATION, ChannelId, MessageId, NotificationId, UserId
 from streamhub.domain.kept_drafts import DraftStore
 from streamhub.domain.messages import (
     BROKEN,
@@ -85,9 +85,10 @@ class InboxActor:
         self._view = view
         self._drafting = Drafting(user, drafts)
         self._notifying = Notifying(user, notifications)
-        self._settling = Settling(user, store, notifications)
+        self._settling = Settling(user, store, notifications, self._read_thread)
         self._marks: dict[ChannelId, Marking] = {}
         self._waiting: list[tuple[ChannelId, Token]] = []
+        self._threads: dict[tuple[ChannelId, MessageId], int] = {}
         self._reading: list[tuple[ReadNotifications, Token]] = []
         self._hints: dict[int, Hint] = {}
         self._busy = False
@@ -134,11 +135,12 @@ class InboxActor:
 
     def _turn(self, ctx: Context) -> None:
         """Do all that waits, unless the store is at work for us."""
-        if self._busy or not (self._marks or self._hints or self._reading):
+        if self._busy or not (self._marks or self._hints or self._threads or self._reading):
             return
         self._busy = True
         marks, self._marks = self._marks, {}
         waiting, self._waiting = self._waiting, []
+        threads, self._threads = self._threads, {}
         reading, self._reading = self._reading, []
         hints, self._hints = tuple(self._hints.values()), {}
 
@@ -171,7 +173,12 @@ class InboxActor:
             self._turn(ctx)
 
         asked, now_ms = [read for read, _ in reading], ctx.now_ms
-        ctx.run(lambda: self._news(marks, hints, asked, now_ms, new_id), then, failed)
+        ctx.run(lambda: self._news(marks, hints, threads, asked, now_ms, new_id), then, failed)
+
+    def _read_thread(self, thread: Thread, seq: int, ctx: Context) -> None:
+        place = (thread.root.channel, thread.root.id)
+        self._threads[place] = max(seq, self._threads.get(place, 0))
+        self._turn(ctx)
 
     def _tell(self, notices: Notices, reading: Sequence[Token], ctx: Context) -> None:
         unread = notices.unread
@@ -189,6 +196,7 @@ class InboxActor:
         self,
         marks: Mapping[ChannelId, Marking],
         hints: Sequence[Hint],
+        threads: Mapping[tuple[ChannelId, MessageId], int],
         asked: Sequence[ReadNotifications],
         now_ms: int,
         new_id: Callable[[], NotificationId],
@@ -206,7 +214,7 @@ class InboxActor:
                 ChannelAdded(overview=overview) if overview else ChannelRemoved(channel=channel)
             )
         read = {one.channel: one.read_seq for one in markers if _reads(marks.get(one.channel))}
-        notices = await self._notifying.turn(hints, read, asked, now_ms, new_id)
+        notices = await self._notifying.turn(hints, read, threads, asked, now_ms, new_id)
         return _News(markers, channels, notices)
 
     def _forget(self, hints: Sequence[Hint], ctx: Context) -> None:

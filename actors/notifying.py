@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from streamhub.domain.changes import Hint
-from streamhub.domain.ids import ChannelId, NotificationId, UserId
+from streamhub.domain.ids import ChannelId, MessageId, NotificationId, UserId
 from streamhub.domain.messages import ReadNotifications
 from streamhub.domain.notifications import Notification, NotificationStore, told_by
 
@@ -30,12 +30,13 @@ class Notifying:
         self,
         hints: Sequence[Hint],
         read: Mapping[ChannelId, int],
+        threads: Mapping[tuple[ChannelId, MessageId], int],
         asked: Sequence[ReadNotifications],
         now_ms: int,
         new_id: Callable[[], NotificationId],
     ) -> Notices:
-        """Take what hints tell of, forget what is gone, and mark as read: in channels up to these
-        seqs, and what requests name. Raises TryAgain."""
+        """Take what hints tell of, forget what is gone, and mark as read: in channels and threads
+        up to these seqs, and what requests name. Raises TryAgain."""
         created: Sequence[Notification] = ()
         gone: list[NotificationId] = []
         if told := told_by(hints, new_id):
@@ -45,6 +46,8 @@ class Notifying:
             gone += await self._store.tidy(self._user, channels)
         if read:
             gone += await self._store.read_channels(self._user, read, now_ms)
+        for (channel, root), seq in threads.items():
+            gone += await self._store.read_thread(self._user, channel, root, seq, now_ms)
         known = [await self._read(one, gone, now_ms) for one in asked]
         unread = None
         if created or gone or asked:

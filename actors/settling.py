@@ -1,10 +1,12 @@
 """What a user sets for itself, one after the other: the last one said is the last one kept."""
 
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from streamhub.actors.context import Context, Token
 from streamhub.domain.channel_store import ChannelStore
+from streamhub.domain.channels import Thread
 from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import UserId
 from streamhub.domain.messages import (
@@ -28,10 +30,18 @@ class Settling:
     """Part of the inbox: markers of threads and how much of channels is heard of, published to all
     of the user's sessions once they are kept."""
 
-    def __init__(self, user: UserId, store: ChannelStore, notifications: NotificationStore) -> None:
+    def __init__(
+        self,
+        user: UserId,
+        store: ChannelStore,
+        notifications: NotificationStore,
+        on_read: Callable[[Thread, int, Context], None],
+    ) -> None:
+        """`on_read` is told that a thread was read up to that seq."""
         self._user = user
         self._store = store
         self._notifications = notifications
+        self._on_read = on_read
         self._waiting: deque[_Waiting] = deque()
         self._busy = False
 
@@ -50,6 +60,8 @@ class Settling:
             ctx.answer(token, kept or NOT_FOUND)
             if kept is not None:
                 ctx.publish(kept)
+            if isinstance(kept, ThreadUpdated) and isinstance(wish, MarkThread) and wish.seq:
+                self._on_read(kept.thread, wish.seq, ctx)
             self._next(ctx)
 
         def failed(error: Exception, ctx: Context) -> None:

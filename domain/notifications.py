@@ -92,6 +92,12 @@ class NotificationStore(Protocol):
         """Mark those of messages up to that seq, and of being added; which of them were unread."""
         ...
 
+    async def read_thread(
+        self, user: UserId, channel: ChannelId, root: MessageId, upto: int, now_ms: int
+    ) -> tuple[NotificationId, ...]:
+        """Mark those of replies in that thread up to that seq; which of them were unread."""
+        ...
+
     async def unread(self, user: UserId) -> int: ...
 
     async def page(self, user: UserId, cursor: str | None, limit: int) -> Page[Notification]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from streamhub.domain.channels import Level, Page
-from streamhub.domain.ids import ChannelId, NotificationId, UserId
+from streamhub.domain.ids import ChannelId, MessageId, NotificationId, UserId
 from streamhub.domain.notifications import (
     EXCERPT,
     KEPT_READ_MS,
@@ -70,6 +70,13 @@ _READ_CHANNELS: Final = """
     FROM unnest($2::text[], $3::bigint[]) AS upto(channel_id, seq)
     WHERE n.user_id = $1 AND n.channel_id = upto.channel_id AND n.read_at IS NULL
       AND (n.seq IS NULL OR n.seq <= upto.seq)
+    RETURNING n.id
+"""
+_READ_THREAD: Final = """
+    UPDATE notifications n SET read_at = $5
+    FROM messages m
+    WHERE n.user_id = $1 AND n.channel_id = $2 AND n.read_at IS NULL AND n.seq <= $4
+      AND m.channel_id = n.channel_id AND m.seq = n.seq AND m.thread_id = $3
     RETURNING n.id
 """
 _TRIM: Final = """
@@ -139,6 +146,11 @@ class PostgresNotificationStore:
             _READ_CHANNELS, user, list(upto), list(upto.values()), now_ms
         )
         return _ids(found)
+
+    async def read_thread(
+        self, user: UserId, channel: ChannelId, root: MessageId, upto: int, now_ms: int
+    ) -> tuple[NotificationId, ...]:
+        return _ids(await self._pool.fetch(_READ_THREAD, user, channel, root, upto, now_ms))
 
     async def unread(self, user: UserId) -> int:
         return await self._unread.get(user) or 0

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from streamhub.domain.channels import Level, Message, Page
-from streamhub.domain.ids import ChannelId, NotificationId, UserId
+from streamhub.domain.ids import ChannelId, MessageId, NotificationId, UserId
 from streamhub.domain.notifications import (
     EXCERPT,
     KEPT_READ_MS,
@@ -61,6 +61,18 @@ class InMemoryNotificationStore:
     ) -> tuple[NotificationId, ...]:
         mine = self._mine(user).values()
         read = [one for one in mine if one.channel in upto and (one.seq or 0) <= upto[one.channel]]
+        return self._mark(user, read, now_ms)
+
+    async def read_thread(
+        self, user: UserId, channel: ChannelId, root: MessageId, upto: int, now_ms: int
+    ) -> tuple[NotificationId, ...]:
+        shown = (self._shown(user, one) for one in self._mine(user).values())
+        read = [
+            one
+            for one in shown
+            if one is not None and (one.channel, one.thread) == (channel, root)
+            if (one.seq or 0) <= upto
+        ]
         return self._mark(user, read, now_ms)
 
     async def unread(self, user: UserId) -> int:

@@ -292,6 +292,7 @@ async def test_notifications_are_read_and_changed_by_their_keys(pool: Explaining
     assert await store.read(USER, [news], 9)
     assert await store.read_up_to(USER, news, 9)
     assert await store.read_channels(USER, {CHANNEL: 50}, 9) == ()
+    assert await store.read_thread(USER, CHANNEL, MessageId("me_1_7"), 60, 9) == ()
     assert await store.tidy(USER, [CHANNEL]) == ()
     assert await store.set_level(USER, CHANNEL, "none", None)
     assert await store.prune(KEPT_READ_MS + 10, 10) == 10

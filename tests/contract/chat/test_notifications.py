@@ -168,6 +168,22 @@ async def test_reading_some_all_up_to_one_or_a_channel(chat: ChatStores) -> None
     assert [unread for *_, unread in await listed(chat, bob)] == [False, True, False, False]
 
 
+async def test_reading_a_thread_reads_its_replies_up_to_there(chat: ChatStores) -> None:
+    alice, bob = chat.user(), chat.user()
+    channel = await chat.channel(alice, bob)
+    (root,) = await chat.post(channel, alice, "root")
+    replies = [await chat.store(message(channel, bob, thread=root.id)) for _ in range(2)]
+    first, second = [(await take(chat, alice, reply))[0] for reply in replies]
+    (other,) = await take(chat, alice, await mention(chat, channel, bob, alice))
+    store, place = chat.notifications, (channel.channel.id, root.id)
+    assert await store.read_thread(bob, *place, 9, NOW) == ()
+    assert await store.read_thread(alice, *place, 1, NOW) == ()
+    assert await store.read_thread(alice, *place, 2, NOW) == (first.id,)
+    assert await store.read_thread(alice, *place, 9, NOW) == (second.id,)
+    (left,) = [one for one in (await store.page(alice, None, 9)).items if not one.read_at]
+    assert left.id == other.id
+
+
 async def test_pages_come_newest_first(chat: ChatStores) -> None:
     alice, bob = chat.user(), chat.user()
     channel = await chat.channel(alice, bob)

@@ -176,6 +176,8 @@ async def test_markers_of_threads_are_told_to_ones_other_sessions(
         thread = (await phone.event("thread.updated")).body
         assert isinstance(thread, frames.ThreadObject)
         assert (thread.root.id, thread.following, thread.unread) == (root["id"], *expected)
+        if body.get("seq"):
+            assert (await read(phone)).unread == 0, "of the reply"
     await phone.close()
 
 
