@@ -43,12 +43,14 @@ class MessageDraft(msgspec.Struct, frozen=True, kw_only=True):
         return sorted((named | {*self.called}) - {self.author})
 
     @property
-    def notified(self) -> list[tuple[UserId, str, bool]]:
-        """Who is to hear of it, by which kind of hint, and whether it mentions them."""
+    def notified(self) -> list[tuple[UserId, str]]:
+        """Who is to hear of it, and by which kind of hint."""
         told = self.told
-        if not (self.others and self.counts):
-            return [(user, "mentioned", True) for user in told]
-        return [(user, "direct", user in told) for user in self.others]
+        others = self.others if self.counts else ()
+        return [
+            *((user, "mentioned") for user in told),
+            *((user, "direct") for user in others if user not in told),
+        ]
 
 
 class JoinDraft(msgspec.Struct, frozen=True, kw_only=True):

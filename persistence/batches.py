@@ -42,9 +42,8 @@ async def append_messages(
         list(terms),
         list(terms.values()),
         [number for number, *_ in told],
-        [user for _, user, _, _ in told],
-        [kind for *_, kind, _ in told],
-        [mentioned for *_, mentioned in told],
+        [user for _, user, _ in told],
+        [kind for *_, kind in told],
     )
     return _numbered(drafts, rows)
 

@@ -107,7 +107,7 @@ class _Batch:
         )
         yield from columns_of(roots, 6)
         told = ((reply.message.id, *one) for reply in self.replies for one in reply.draft.notified)
-        yield from columns_of(told, 4)
+        yield from columns_of(told, 3)
         yield [reply.message.id for reply in self.replies if not reply.draft.silent]
 
     def settle(self, rows: list[Record]) -> None:

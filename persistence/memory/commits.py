@@ -64,9 +64,9 @@ def _append(tables: Tables, rows: ChannelRows, draft: MessageDraft) -> Committed
     rows.keys[draft.author, draft.key] = (head.seq, draft.digest)
     tables.messages[draft.id] = draft.channel
     hints: list[Hint] = []
-    for user, kind, mentioned in draft.notified:
+    for user, kind in draft.notified:
         if rows.present(user):
-            if mentioned:
+            if kind == "mentioned":
                 rows.mentions.setdefault(user, []).append(head.nth)
             hint = tables.add_hint(user, kind, draft.channel, rev=head.rev, seq=head.seq)
             hints.append(hint)

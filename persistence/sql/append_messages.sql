@@ -1,8 +1,8 @@
 -- One batch of messages over several channels, in one statement that commits by itself.
 --
 -- $1..$11 one entry per draft, in order of arrival; $12, $13 the channels and the terms their
--- owner holds; $14..$17 which draft (from 1) is for which user to hear of, without the authors, by
--- which kind of hint, and whether it mentions the user.
+-- owner holds; $14..$16 which draft (from 1) is for which user to hear of, without the authors, and
+-- by which kind of hint.
 --
 -- Only a channel whose term still holds is numbered: the UPDATE also waits for whoever has its
 -- row, and then looks at the term again. Drafts whose key exists are left out before numbering;
@@ -52,15 +52,14 @@ WITH draft AS (
            created_at, mentions::jsonb, thread_id, files::jsonb
     FROM numbered
 ), told AS (
-    SELECT who.user_id, who.kind, who.mentioned, n.channel_id, n.nth, n.seq, n.rev
-    FROM unnest($14::int[], $15::text[], $16::text[], $17::bool[])
-         AS who(ord, user_id, kind, mentioned)
+    SELECT who.user_id, who.kind, n.channel_id, n.nth, n.seq, n.rev
+    FROM unnest($14::int[], $15::text[], $16::text[]) AS who(ord, user_id, kind)
     JOIN numbered n USING (ord)
     WHERE (SELECT m.left_at IS NULL FROM members m
            WHERE m.channel_id = n.channel_id AND m.user_id = who.user_id)
 ), counted AS (
     INSERT INTO mentions (user_id, channel_id, nth, seq)
-    SELECT user_id, channel_id, nth, seq FROM told WHERE mentioned
+    SELECT user_id, channel_id, nth, seq FROM told WHERE kind = 'mentioned'
 ), hinted AS (
     INSERT INTO outbox (user_id, kind, channel_id, rev, seq)
     SELECT user_id, kind, channel_id, rev, seq FROM told

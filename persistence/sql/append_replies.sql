@@ -2,8 +2,8 @@
 -- revise_messages.sql it was worked out from rows that only the owner of the term changes.
 --
 -- $1..$6 channels, terms, revs before, and rev, seq and nth after; $7..$21 the replies; $22..$27
--- the messages they reply to, as they are then; $28..$31 which reply is for which user to hear of, by
--- which kind of hint, and whether it mentions the user; $32 those of which followers hear.
+-- the messages they reply to, as they are then; $28..$30 which reply is for which user to hear of, and
+-- by which kind of hint; $31 those of which followers hear.
 WITH head AS (
     UPDATE channels c
     SET rev = asked.rev, seq = asked.seq, nth = asked.nth
@@ -34,15 +34,14 @@ WITH head AS (
     WHERE m.channel_id = r.channel_id AND m.seq = r.seq
     RETURNING m.id, m.author_id
 ), told AS (
-    SELECT who.user_id, who.kind, who.mentioned, n.channel_id, n.nth, n.seq, n.rev
-    FROM unnest($28::text[], $29::text[], $30::text[], $31::bool[])
-         AS who(message_id, user_id, kind, mentioned)
+    SELECT who.user_id, who.kind, n.channel_id, n.nth, n.seq, n.rev
+    FROM unnest($28::text[], $29::text[], $30::text[]) AS who(message_id, user_id, kind)
     JOIN reply n ON n.id = who.message_id
     WHERE (SELECT m.left_at IS NULL FROM members m
            WHERE m.channel_id = n.channel_id AND m.user_id = who.user_id)
 ), counted AS (
     INSERT INTO mentions (user_id, channel_id, nth, seq)
-    SELECT user_id, channel_id, nth, seq FROM told WHERE mentioned
+    SELECT user_id, channel_id, nth, seq FROM told WHERE kind = 'mentioned'
 ), following AS (
     SELECT f.user_id, n.channel_id, n.seq, n.rev
     FROM reply n
@@ -53,7 +52,7 @@ WITH head AS (
                         WHERE r.id = n.thread_id
                           AND NOT EXISTS (SELECT FROM thread_followers t
                                           WHERE t.user_id = r.author_id AND t.root_id = r.id)) f
-    WHERE n.id = ANY ($32::text[]) AND f.user_id <> n.author_id
+    WHERE n.id = ANY ($31::text[]) AND f.user_id <> n.author_id
       AND NOT EXISTS (SELECT FROM told
                       WHERE told.user_id = f.user_id AND told.channel_id = n.channel_id
                         AND told.seq = n.seq)

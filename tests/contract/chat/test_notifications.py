@@ -96,6 +96,8 @@ async def test_a_direct_conversation_has_one_that_is_brought_forward(chat: ChatS
     assert await listed(chat, bob) == [("direct", created(posts[2]).seq, True)]
     assert await chat.notifications.read(bob, [first.id], NOW + 11) == (first.id,)
     assert await take(chat, bob, posts[2], NOW + 12) == ()
+    named = await chat.store(replace(message(channel, alice, mentions=(bob,)), others=(bob,)))
+    assert [hint.kind for hint in hints_of(named, bob)] == ["mentioned"]
     again = await chat.store(replace(message(channel, alice), others=(bob,)))
     (third,) = await take(chat, bob, again, NOW + 13)
     assert (third.id, third.read_at) == (first.id, None)
