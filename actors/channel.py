@@ -151,6 +151,8 @@ class ChannelActor:
             in_channel=post.in_channel,
             floor_seq=member.floor_seq,
             called=called,
+            others=self._others(post.author),
+            silent=post.silent,
         )
         ctx.store(
             draft,
@@ -196,6 +198,7 @@ class ChannelActor:
             role=add.role,
             at=ctx.now_ms,
             floor_seq=None if self._channel.seen_from_joining else 0,
+            by=add.by,
         )
         self._store_members(draft, ctx)
 
@@ -355,6 +358,12 @@ class ChannelActor:
     @property
     def _members(self) -> Mapping[UserId, Member]:
         return self._roster.members
+
+    def _others(self, author: UserId) -> tuple[UserId, ...]:
+        """Who hears of every message: in a direct conversation."""
+        if self._channel.kind == "channel":
+            return ()
+        return tuple(sorted(user for user in self._members if user != author))
 
     def _may_revise(self, revise: Revise, now_ms: int) -> Member:
         """Who does it. Raises Refused."""

@@ -5,12 +5,14 @@ from typing import Any, Final, NamedTuple
 
 from streamhub.actors.context import Context, Token
 from streamhub.actors.drafting import Drafting
+from streamhub.actors.notifying import Notices, Notifying
 from streamhub.actors.scheduling import Scheduling
+from streamhub.actors.settling import Settling
 from streamhub.domain.changes import Hint
 from streamhub.domain.channel_store import ChannelStore, Outbox
-from streamhub.domain.channels import ReadMarker
+from streamhub.domain.channels import ReadMarker, Thread
 from streamhub.domain.errors import StreamHubError
-from streamhub.domain.ids import ChannelId, UserId
+from streamhub.domain.ids import NOTIFICATION, ChannelId, MessageId, NotificationId, UserId
 from streamhub.domain.kept_drafts import DraftStore
 from streamhub.domain.messages import (
     BROKEN,
@@ -21,14 +23,20 @@ from streamhub.domain.messages import (
     KeepDraft,
     Marked,
     MarkRead,
+    MarkThread,
     MarkUnread,
+    NotificationCreated,
+    NotificationsRead,
     Problem,
+    ReadNotifications,
     ReadUpdated,
     Seen,
     SetAway,
+    SetNotify,
     TakeHint,
     channel_actor,
 )
+from streamhub.domain.notifications import NotificationStore
 from streamhub.domain.reading import Marking, read_up_to, unread_from
 from streamhub.domain.schedule_messages import (
     CancelJob,
@@ -43,20 +51,27 @@ from streamhub.domain.upload_messages import UploadProgress
 _COUNTED: Final = ("mentioned", "unmentioned")
 """Hints after which the count of mentions is another."""
 
+_MOVES: Final = ("channel_added", "channel_removed")
+"""Hints that are about belonging to a channel."""
+
+_UNKNOWN: Final = Problem(code="not_found", detail="there is no such notification", field="up_to")
+
 _NOT_A_MEMBER: Final = Problem(
     code="not_found", detail="there is no such channel, or it is not for you", field="channel"
 )
 
 
 class _News(NamedTuple):
-    """What the store said: read markers, and channels the user was added to or removed from."""
+    """What the stores said: read markers, channels the user was added to or removed from, and what
+    became of the notifications."""
 
     markers: Sequence[ReadMarker]
     channels: Sequence[ChannelAdded | ChannelRemoved]
+    notices: Notices
 
 
 class InboxActor:
-    """One user's read markers, drafts, scheduled sends and hints.
+    """One user's read markers, notifications, drafts, scheduled sends and hints.
 
     What it publishes is absolute state read from rows, in the order it was read: it may come twice
     or get lost, but never an older one after a newer. What arrives while the store is at work is
@@ -71,6 +86,7 @@ class InboxActor:
         outbox: Outbox,
         drafts: DraftStore,
         jobs: JobStore,
+        notifications: NotificationStore,
         view: Callable[[], int],
     ) -> None:
         self._user = user
@@ -79,8 +95,12 @@ class InboxActor:
         self._view = view
         self._drafting = Drafting(user, drafts)
         self._scheduling = Scheduling(user, jobs)
+        self._notifying = Notifying(user, notifications)
+        self._settling = Settling(user, store, notifications, self._read_thread)
         self._marks: dict[ChannelId, Marking] = {}
         self._waiting: list[tuple[ChannelId, Token]] = []
+        self._threads: dict[tuple[ChannelId, MessageId], int] = {}
+        self._reading: list[tuple[ReadNotifications, Token]] = []
         self._hints: dict[int, Hint] = {}
         self._busy = False
 
@@ -99,6 +119,13 @@ class InboxActor:
     def on_hint(self, take: TakeHint, ctx: Context) -> None:
         self._hints[take.hint.number] = take.hint
         self._turn(ctx)
+
+    def on_read(self, read: ReadNotifications, ctx: Context) -> None:
+        self._reading.append((read, ctx.take_reply()))
+        self._turn(ctx)
+
+    def on_wish(self, wish: MarkThread | SetNotify, ctx: Context) -> None:
+        self._settling.take(wish, ctx)
 
     def on_keep_draft(self, keep: KeepDraft, ctx: Context) -> None:
         self._drafting.take(keep, ctx)
@@ -122,12 +149,17 @@ class InboxActor:
 
     def _turn(self, ctx: Context) -> None:
         """Do all that waits, unless the store is at work for us."""
-        if self._busy or not (self._marks or self._hints):
+        if self._busy or not (self._marks or self._hints or self._threads or self._reading):
             return
         self._busy = True
         marks, self._marks = self._marks, {}
         waiting, self._waiting = self._waiting, []
+        threads, self._threads = self._threads, {}
+        reading, self._reading = self._reading, []
         hints, self._hints = tuple(self._hints.values()), {}
+
+        def new_id() -> NotificationId:
+            return NotificationId(ctx.new_id(NOTIFICATION))
 
         def then(news: _News, ctx: Context) -> None:
             self._busy = False
@@ -142,6 +174,7 @@ class InboxActor:
                     ctx.tell(channel_actor(marker.channel), seen)
             for event in news.channels:
                 ctx.publish(event)
+            self._tell(news.notices, [token for _, token in reading], ctx)
             self._forget(hints, ctx)
             self._turn(ctx)
 
@@ -149,15 +182,41 @@ class InboxActor:
             """The outbox's sweep brings the hints again."""
             self._busy = False
             problem = Problem.of(error) if isinstance(error, StreamHubError) else BROKEN
-            for _, token in waiting:
+            for token in (*(token for _, token in waiting), *(token for _, token in reading)):
                 ctx.answer(token, problem)
             self._turn(ctx)
 
-        ctx.run(lambda: self._news(marks, hints), then, failed)
+        asked, now_ms = [read for read, _ in reading], ctx.now_ms
+        ctx.run(lambda: self._news(marks, hints, threads, asked, now_ms, new_id), then, failed)
 
-    async def _news(self, marks: Mapping[ChannelId, Marking], hints: Sequence[Hint]) -> _News:
+    def _read_thread(self, thread: Thread, seq: int, ctx: Context) -> None:
+        place = (thread.root.channel, thread.root.id)
+        self._threads[place] = max(seq, self._threads.get(place, 0))
+        self._turn(ctx)
+
+    def _tell(self, notices: Notices, reading: Sequence[Token], ctx: Context) -> None:
+        unread = notices.unread
+        if unread is None:
+            return
+        read = NotificationsRead(notifications=tuple(notices.gone), unread=unread)
+        for token, known in zip(reading, notices.known, strict=True):
+            ctx.answer(token, read if known else _UNKNOWN)
+        for one in notices.created:
+            ctx.publish(NotificationCreated(notification=one, unread=unread))
+        if notices.gone:
+            ctx.publish(read)
+
+    async def _news(
+        self,
+        marks: Mapping[ChannelId, Marking],
+        hints: Sequence[Hint],
+        threads: Mapping[tuple[ChannelId, MessageId], int],
+        asked: Sequence[ReadNotifications],
+        now_ms: int,
+        new_id: Callable[[], NotificationId],
+    ) -> _News:
         """Write the marks, and read what the hints are about."""
-        moved = dict.fromkeys(hint.channel for hint in hints if hint.kind not in _COUNTED)
+        moved = dict.fromkeys(hint.channel for hint in hints if hint.kind in _MOVES)
         wanted = {hint.channel: Marking() for hint in hints if hint.kind in _COUNTED} | dict(marks)
         markers: Sequence[ReadMarker] = ()
         if wanted:
@@ -168,7 +227,9 @@ class InboxActor:
             channels.append(
                 ChannelAdded(overview=overview) if overview else ChannelRemoved(channel=channel)
             )
-        return _News(markers, channels)
+        read = {one.channel: one.read_seq for one in markers if _reads(marks.get(one.channel))}
+        notices = await self._notifying.turn(hints, read, threads, asked, now_ms, new_id)
+        return _News(markers, channels, notices)
 
     def _forget(self, hints: Sequence[Hint], ctx: Context) -> None:
         numbers = [hint.number for hint in hints if hint.number]
@@ -180,6 +241,9 @@ class InboxActor:
         MarkRead: on_mark_read,
         MarkUnread: on_mark_unread,
         TakeHint: on_hint,
+        ReadNotifications: on_read,
+        SetNotify: on_wish,
+        MarkThread: on_wish,
         KeepDraft: on_keep_draft,
         KeepJob: on_schedule,
         ChangeJob: on_schedule,
@@ -188,6 +252,11 @@ class InboxActor:
         SetAway: on_set_away,
         UploadProgress: on_upload,
     }
+
+
+def _reads(marking: Marking | None) -> bool:
+    """Whether it marks something as read, too."""
+    return marking is not None and marking.at_least > 0
 
 
 def _ignore(result: object, ctx: Context) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 from streamhub.client.calls import WITHIN_S as WITHIN_S
 from streamhub.client.commands_drafting import DraftingCommands
 from streamhub.client.commands_managing import ManagingCommands
+from streamhub.client.commands_notifying import NotifyingCommands
 from streamhub.client.commands_presence import PresenceCommands
 from streamhub.client.commands_reporting import ReportingCommands
 from streamhub.client.commands_revising import RevisingCommands
@@ -54,8 +55,11 @@ HARMLESS: Final = frozenset(
         "channel.archive",
         "direct.hide",
         "direct.open",
+        "channel.notify",
         "draft.list",
         "draft.set",
+        "notification.list",
+        "notification.read",
         "member.list",
         "member.update",
         "member.ban",
@@ -93,6 +97,7 @@ HARMLESS: Final = frozenset(
 class Commands(
     DraftingCommands,
     ManagingCommands,
+    NotifyingCommands,
     PresenceCommands,
     ReportingCommands,
     RevisingCommands,

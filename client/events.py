@@ -9,7 +9,9 @@ from streamhub.protocol.frames import (
     MemberObject,
     MessageObject,
     ReadState,
+    ThreadObject,
 )
+from streamhub.protocol.notifying import NotificationObject, NotifyState
 from streamhub.protocol.presence import PresenceObject
 from streamhub.protocol.scheduling import ScheduledObject
 
@@ -125,6 +127,32 @@ class ScheduleUpdated(Struct, frozen=True):
     scheduled: ScheduledObject
 
 
+class Notified(Struct, frozen=True):
+    """There is something to look at, and so much in all is unread."""
+
+    notification: NotificationObject
+    unread: int
+
+
+class NotificationsRead(Struct, frozen=True):
+    """These were read, or are gone, and so many are unread."""
+
+    notifications: tuple[str, ...]
+    unread: int
+
+
+class NotifyUpdated(Struct, frozen=True):
+    """How much of a channel one hears of, from whatever session."""
+
+    state: NotifyState
+
+
+class ThreadUpdated(Struct, frozen=True):
+    """How far one has read a thread, and whether one follows it, from whatever session."""
+
+    thread: ThreadObject
+
+
 class ServerNotice(Struct, frozen=True):
     """Words from the operator, to be shown."""
 
@@ -154,6 +182,10 @@ ClientEvent = (
     | ReadUpdated
     | DraftUpdated
     | ScheduleUpdated
+    | Notified
+    | NotificationsRead
+    | NotifyUpdated
+    | ThreadUpdated
     | TypingStarted
     | SeenUpdated
     | PresenceUpdated

@@ -23,9 +23,11 @@ from streamhub.protocol.frames import (
     Since,
     SyncPage,
     SyncReset,
+    ThreadObject,
     Typing,
     UserObject,
 )
+from streamhub.protocol.notifying import NotificationCreated, NotificationsRead, NotifyState
 from streamhub.protocol.presence import PresenceObject
 from streamhub.protocol.scheduling import ScheduledObject
 from streamhub.protocol.tables import EVENTS
@@ -46,6 +48,7 @@ class Model:
         self._epoch: int | None = None
         self.user: UserObject | None = None
         self._looked_at: frozenset[str] = frozenset()
+        self.unread_notifications = 0
         self.presences: dict[str, PresenceObject] = {}
         self.channels: Final[Mapping[str, ChannelState]] = MappingProxyType(self._channels)
 
@@ -78,6 +81,7 @@ class Model:
         """A connection was opened, for the first time or again with `since`."""
         first, rewound = self._epoch is None, self._epoch != epoch
         self._epoch, self.user = epoch, ready.user
+        self.unread_notifications = ready.notifications.unread
         happened: list[ClientEvent] = []
         for overview in ready.channels:
             state = self._channels.get(overview.id)
@@ -110,6 +114,16 @@ class Model:
                 return [] if busy else [events.DraftUpdated(draft)]
             case ScheduledObject() as scheduled:
                 return [] if busy else [events.ScheduleUpdated(scheduled)]
+            case NotificationCreated(notification=one, unread=unread):
+                self.unread_notifications = unread
+                return [] if busy else [events.Notified(one, unread)]
+            case NotificationsRead(notifications=ids, unread=unread):
+                self.unread_notifications = unread
+                return [] if busy else [events.NotificationsRead(ids, unread)]
+            case NotifyState() as state:
+                return [] if busy else [events.NotifyUpdated(state)]
+            case ThreadObject() as thread:
+                return [] if busy else [events.ThreadUpdated(thread)]
             case SeenEvent(channel=channel, user=user, seq=seq):
                 return [] if busy else [events.SeenUpdated(channel, user, seq)]
             case PresenceObject() as presence:

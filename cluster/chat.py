@@ -10,6 +10,7 @@ from aiohttp import web
 
 from streamhub.actors.cell import Kind
 from streamhub.actors.channel import ChannelActor
+from streamhub.actors.forgetting import Forgetting
 from streamhub.actors.inbox import InboxActor
 from streamhub.actors.indexing import NotedJournal, SearchIndexing
 from streamhub.actors.presence import PresenceActor
@@ -37,6 +38,7 @@ from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.files import PostgresFileStore
 from streamhub.persistence.hiding import PostgresHidingStore
 from streamhub.persistence.kept_drafts import PostgresDraftStore
+from streamhub.persistence.notifications import PostgresNotificationStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool
 from streamhub.persistence.presence import PostgresPresenceStore
@@ -104,6 +106,7 @@ class Chat:
         self._outbox = PostgresOutbox(pool)
         self._drafts = PostgresDraftStore(pool)
         self._scheduled = PostgresJobStore(pool)
+        self._notifications = PostgresNotificationStore(pool)
         self._journal = PostgresJournal(pool, lanes=settings.cluster.lanes)
         search = PostgresSearch(pool)
         self.indexing = SearchIndexing(host, search, membership)
@@ -141,6 +144,7 @@ class Chat:
             drafts=self._drafts,
             scheduled=self._scheduled,
             hiding=PostgresHidingStore(pool),
+            notifications=self._notifications,
             search=search,
             files=PostgresFileStore(pool),
             now_ms=clock.now_ms,
@@ -154,6 +158,7 @@ class Chat:
             or Rules(heartbeat_ms=edge.heartbeat_ms, auth_timeout_ms=edge.auth_timeout_ms),
             principals=accounts.principals,
             store=self._store,
+            notifications=self._notifications,
             commands=commands,
             admission=Admission(),
             fair_use=fair_use,
@@ -190,7 +195,8 @@ class Chat:
         self.sends = ScheduledSends(
             host, self._scheduled, accounts.people, asking, membership, clock.now_ms
         )
-        self._jobs: list[_Job] = [sweep, expiry, self.indexing, self.sends]
+        forgetting = Forgetting(host, self._notifications, membership, clock.now_ms)
+        self._jobs: list[_Job] = [sweep, expiry, forgetting, self.indexing, self.sends]
         if filing is not None and files is not None:
             self.routes = (*self.routes, *files.routes)
             self._jobs.append(filing.care(host, self.actors, membership, clock))
@@ -230,7 +236,15 @@ class Chat:
             return ChannelActor(loaded, budget)
 
         def make_inbox(user: UserId) -> InboxActor:
-            return InboxActor(user, self._store, self._outbox, self._drafts, self._scheduled, view)
+            return InboxActor(
+                user,
+                self._store,
+                self._outbox,
+                self._drafts,
+                self._scheduled,
+                self._notifications,
+                view,
+            )
 
         def view() -> int:
             return self._membership.version

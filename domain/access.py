@@ -65,6 +65,7 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "channel.leave": _WRITE,
         "channel.list": _READ,
         "channel.mark_unread": _READ,
+        "channel.notify": _READ,
         "channel.read": _READ,  # one's own marker: reading is what a suspended account may do
         "channel.seen": _READ,
         "channel.sync": _READ,
@@ -87,6 +88,8 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "message.get": _READ,
         "message.history": _READ,
         "message.send": _WRITE,
+        "notification.list": _READ,
+        "notification.read": _READ,
         "pin.add": _WRITE,
         "pin.list": _READ,
         "pin.remove": _WRITE,

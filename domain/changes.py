@@ -79,12 +79,21 @@ Change = MessageCreated | MessageUpdated | MessageDeleted | MembersChange | Chan
 
 
 class Hint(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the outbox: something a user's inbox must be told at least once."""
+    """A row of the outbox: something a user's inbox must be told at least once.
+
+    `rev` is that of the change it was written with, `seq` that of the message it is about, `by` who
+    made the user a member. `unmentioned` says that something the user was told of is gone.
+    """
 
     number: int
     user: UserId
-    kind: Literal["mentioned", "unmentioned", "channel_added", "channel_removed"]
+    kind: Literal[
+        "mentioned", "replied", "direct", "unmentioned", "channel_added", "channel_removed"
+    ]
     channel: ChannelId
+    rev: int = 0
+    seq: int | None = None
+    by: UserId | None = None
 
 
 # -- what became of a draft ---------------------------------------------------------------------

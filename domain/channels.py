@@ -15,6 +15,8 @@ MAX_SAVED: Final = 10_000
 Kind = Literal["channel", "direct", "group"]
 Visibility = Literal["public", "private"]
 Role = Literal["owner", "moderator", "member"]
+Level = Literal["all", "mentions", "none"]
+"""How much of a channel its member is notified of."""
 
 LOOKED_BACK: Final = 1000
 """Of so many messages a new owner reads who wrote when, for the slow mode."""
@@ -181,6 +183,8 @@ class Overview(msgspec.Struct, frozen=True, gc=False):
     floor_seq: int = 0
     users: tuple[UserId, ...] = ()
     hidden_nth: int | None = None
+    notify: Level | None = None
+    notify_until: int | None = None
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,9 @@ class MessageDraft(msgspec.Struct, frozen=True, kw_only=True):
     SHA-256 of the validated body, so a repeat with another body is found out. A reply (`thread`)
     changes the message it replies to as well; its author sees what is above `floor_seq`. What does
     not count is unread for nobody, and those it mentions are not told. `called` are those whom it
-    mentions without naming them."""
+    mentions without naming them, and `others` are in the direct conversation
+    with the author: they hear of every message that counts. Of a `silent` reply the followers
+    of its thread do not hear."""
 
     channel: ChannelId
     term: int
@@ -29,6 +31,8 @@ class MessageDraft(msgspec.Struct, frozen=True, kw_only=True):
     in_channel: bool = False
     floor_seq: int = 0
     called: tuple[UserId, ...] = ()
+    others: tuple[UserId, ...] = ()
+    silent: bool = False
 
     @property
     def told(self) -> list[UserId]:
@@ -38,9 +42,20 @@ class MessageDraft(msgspec.Struct, frozen=True, kw_only=True):
         named = {mention.user for mention in self.mentions if mention.user is not None}
         return sorted((named | {*self.called}) - {self.author})
 
+    @property
+    def notified(self) -> list[tuple[UserId, str]]:
+        """Who is to hear of it, and by which kind of hint."""
+        told = self.told
+        others = self.others if self.counts else ()
+        return [
+            *((user, "mentioned") for user in told),
+            *((user, "direct") for user in others if user not in told),
+        ]
+
 
 class JoinDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """Make `users` members with `role`, from `floor_seq` on (None: the head at the commit).
+    """Make `users` members with `role`, as `by` wants, from `floor_seq` on (None: the head at the
+    commit).
 
     What is there already counts as read. Who is a member, or banned, stays as they are; if that is
     everybody, the outcome is Committed with no `members`, the head unchanged and no rev taken.
@@ -52,6 +67,7 @@ class JoinDraft(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     at: int
     floor_seq: int | None = 0
+    by: UserId | None = None
 
 
 class LeaveDraft(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ FileId = NewType("FileId", str)
 VersionId = NewType("VersionId", str)
 UploadId = NewType("UploadId", str)
 JobId = NewType("JobId", str)
+NotificationId = NewType("NotificationId", str)
 HostId = NewType("HostId", str)
 
 USER: Final = "us"
@@ -29,6 +30,7 @@ HOST: Final = "ho"
 TOKEN: Final = "tk"  # noqa: S105 - a prefix
 INVITATION: Final = "iv"
 REPORT: Final = "rp"
+NOTIFICATION: Final = "no"
 
 RANDOM_BYTES: Final = 10
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"

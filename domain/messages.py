@@ -10,12 +10,22 @@ from typing import Final, NamedTuple
 import msgspec
 
 from streamhub.domain.changes import Hint
-from streamhub.domain.channels import Channel, Member, Mention, Overview, ReadMarker, Role
+from streamhub.domain.channels import (
+    Channel,
+    Level,
+    Member,
+    Mention,
+    Overview,
+    ReadMarker,
+    Role,
+    Thread,
+)
 from streamhub.domain.channels import Message as StoredMessage
 from streamhub.domain.drafts import Operation
 from streamhub.domain.errors import Refused, StreamHubError, TryAgain
-from streamhub.domain.ids import ChannelId, FileId, MessageId, UploadId, UserId
+from streamhub.domain.ids import ChannelId, FileId, MessageId, NotificationId, UploadId, UserId
 from streamhub.domain.kept_drafts import KeptDraft
+from streamhub.domain.notifications import Notification
 from streamhub.domain.presence import State, Status
 from streamhub.domain.schedule_messages import JobUpdated, OfSchedule
 from streamhub.domain.upload_messages import FromUpload, OfUpload, UploadProgress
@@ -75,6 +85,7 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, tag="post", omit_defaults=
     counts: bool = True
     after: str | None = None
     in_channel: bool = False
+    silent: bool = False
 
 
 class AddMembers(msgspec.Struct, frozen=True, kw_only=True, tag="add"):
@@ -187,6 +198,34 @@ class TakeHint(msgspec.Struct, frozen=True, kw_only=True, tag="hint"):
     hint: Hint
 
 
+class ReadNotifications(
+    msgspec.Struct, frozen=True, kw_only=True, tag="read_notifications", omit_defaults=True
+):
+    """Mark some of the user's notifications as read, or all up to one. The answer is
+    `NotificationsRead`."""
+
+    notifications: tuple[NotificationId, ...] = ()
+    up_to: NotificationId | None = None
+
+
+class SetNotify(msgspec.Struct, frozen=True, kw_only=True, tag="set_notify"):
+    """How much of a channel the user wants to hear of, until then (ms). The answer is
+    `NotifyUpdated`."""
+
+    channel: ChannelId
+    level: Level
+    until: int | None = None
+
+
+class MarkThread(msgspec.Struct, frozen=True, kw_only=True, tag="mark_thread"):
+    """Raise the marker in a thread to that reply, or follow it, or no longer. The answer is
+    `ThreadUpdated`."""
+
+    root: MessageId
+    seq: int | None = None
+    following: bool | None = None
+
+
 class KeepDraft(msgspec.Struct, frozen=True, kw_only=True, tag="keep_draft"):
     """Keep what the user is writing. The answer is `DraftUpdated`."""
 
@@ -235,7 +274,18 @@ OfChannel = (
     | Seen
     | Typing
 )
-OfInbox = MarkRead | MarkUnread | TakeHint | KeepDraft | SetAway | OfSchedule | UploadProgress
+OfInbox = (
+    MarkRead
+    | MarkUnread
+    | TakeHint
+    | ReadNotifications
+    | SetNotify
+    | MarkThread
+    | KeepDraft
+    | SetAway
+    | OfSchedule
+    | UploadProgress
+)
 OfPresence = SetPresence | GetPresence | Reconsider
 Message = OfChannel | OfInbox | OfPresence | OfUpload
 
@@ -320,6 +370,29 @@ class DraftUpdated(msgspec.Struct, frozen=True, kw_only=True, tag="draft.updated
     draft: KeptDraft
 
 
+class NotificationsRead(msgspec.Struct, frozen=True, kw_only=True, tag="notification.read"):
+    """These are unread no longer, or gone, and `unread` still are; an answer, and to the user's
+    sessions."""
+
+    notifications: tuple[NotificationId, ...]
+    unread: int
+
+
+class NotifyUpdated(msgspec.Struct, frozen=True, kw_only=True, tag="notify.updated"):
+    """How much of a channel the user hears of; an answer, and to the user's sessions."""
+
+    channel: ChannelId
+    level: Level
+    until: int | None = None
+
+
+class ThreadUpdated(msgspec.Struct, frozen=True, kw_only=True, tag="thread.updated"):
+    """How far a thread was read, and whether it is followed; an answer, and to the user's
+    sessions."""
+
+    thread: Thread
+
+
 Answer = (
     Receipt
     | Revised
@@ -330,6 +403,9 @@ Answer = (
     | PresenceUpdated
     | DraftUpdated
     | JobUpdated
+    | NotificationsRead
+    | NotifyUpdated
+    | ThreadUpdated
     | FromUpload
     | Problem
 )
@@ -365,6 +441,13 @@ class ReadUpdated(msgspec.Struct, frozen=True, kw_only=True, tag="read.updated")
     marker: ReadMarker
 
 
+class NotificationCreated(msgspec.Struct, frozen=True, kw_only=True, tag="notification.created"):
+    """A new one, or one brought forward; so many are unread then."""
+
+    notification: Notification
+    unread: int
+
+
 class TypingStarted(msgspec.Struct, frozen=True, kw_only=True, tag="typing.started"):
     """From a channel to those who look at it; not durable."""
 
@@ -394,6 +477,10 @@ Passing = (
     | SeenUpdated
     | PresenceUpdated
     | DraftUpdated
+    | NotificationCreated
+    | NotificationsRead
+    | NotifyUpdated
+    | ThreadUpdated
     | UploadProgress
     | JobUpdated
 )

@@ -31,6 +31,7 @@ class Gathered(msgspec.Struct, frozen=True):
     added: tuple[tuple[str, UserId], ...]
     removed: tuple[tuple[str, UserId], ...]
     unmentioned: tuple[UserId, ...]
+    mentioned: tuple[UserId, ...] = ()
 
 
 class Revision:
@@ -83,7 +84,8 @@ class Revision:
     def gathered(self, called: Iterable[UserId] = ()) -> Gathered:
         """A deleted message leaves no editions and no reactions at all. `called`: whom it
         mentioned, if it `calls_no_more`."""
-        named = {mention.user for mention in self._before.mentions if mention.user} | {*called}
+        before = {mention.user for mention in self._before.mentions if mention.user}
+        named = before | {*called}
         still = {mention.user for mention in self._message.mentions if mention.user}
         unmentioned = () if _calls(self._message) else tuple(sorted(named - still))
         if self.deleted:
@@ -91,7 +93,8 @@ class Revision:
         tallies = sorted(self._tallies.items())
         added = tuple((kind, user) for kind, tally in tallies for user in tally.added)
         removed = tuple((kind, user) for kind, tally in tallies for user in tally.removed)
-        return Gathered(tuple(self._editions), added, removed, unmentioned)
+        mentioned = tuple(sorted(still - before - {self._message.author}))
+        return Gathered(tuple(self._editions), added, removed, unmentioned, mentioned)
 
     @property
     def calls_no_more(self) -> bool:

@@ -60,6 +60,8 @@ _FORGET: Final = (
     "DELETE FROM presences WHERE user_id = $1",
     "DELETE FROM drafts WHERE user_id = $1",
     "DELETE FROM scheduled WHERE user_id = $1",
+    "DELETE FROM notifications WHERE user_id = $1",
+    "DELETE FROM notify_levels WHERE user_id = $1",
     "DELETE FROM thread_followers WHERE user_id = $1",
     "DELETE FROM invitations WHERE created_by = $1",
     "UPDATE token_families SET address = '', client = '', last_address = NULL WHERE user_id = $1",

@@ -25,7 +25,7 @@ async def append_messages(
     Raises the driver's errors; then nothing was stored, or nobody knows.
     """
     terms = {draft.channel: draft.term for draft in drafts}
-    named = [(number, user) for number, draft in enumerate(drafts, 1) for user in draft.told]
+    told = [(number, *one) for number, draft in enumerate(drafts, 1) for one in draft.notified]
     rows = await connection.fetch(
         _APPEND,
         [draft.channel for draft in drafts],
@@ -41,8 +41,9 @@ async def append_messages(
         [draft.counts for draft in drafts],
         list(terms),
         list(terms.values()),
-        [number for number, _ in named],
-        [user for _, user in named],
+        [number for number, *_ in told],
+        [user for _, user, _ in told],
+        [kind for *_, kind in told],
     )
     return _numbered(drafts, rows)
 
@@ -67,11 +68,11 @@ async def find_first(
 def _numbered(drafts: Sequence[MessageDraft], rows: list[Record]) -> list[Committed | None]:
     outcomes: list[Committed | None] = [None] * len(drafts)
     hints: dict[tuple[ChannelId, int], list[Hint]] = {}
-    for channel, rev, number, _, ords, user in rows:
+    for channel, rev, seq, number, ords, user, kind in rows:
         if ords is None:
-            hint = Hint(number=number, user=user, kind="mentioned", channel=channel)
+            hint = Hint(number=number, user=user, kind=kind, channel=channel, rev=rev, seq=seq)
             hints.setdefault((channel, rev), []).append(hint)
-    for channel, rev, seq, nth, ords, _ in rows:
+    for channel, rev, seq, nth, ords, *_ in rows:
         for number in ords or ():
             draft = drafts[number - 1]
             rev, seq, nth = rev + 1, seq + 1, nth + draft.counts

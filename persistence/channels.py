@@ -435,7 +435,7 @@ def _head(row: Sequence[int]) -> Head:
 
 
 def _overview(row: Record) -> Overview:
-    values = (*row[:-3], tuple(row[-3] or ()), row[-2])  # the last is whose it is
+    values = (*row[:-5], tuple(row[-5] or ()), *row[-4:-1])  # the last is whose it is
     return Overview(*values)
 
 

@@ -66,8 +66,8 @@ async def manage(
 async def _change_members(connection: Connection, draft: MembershipDraft) -> list[Record]:
     where, users = (draft.channel, draft.term), list(draft.users)
     match draft:
-        case JoinDraft(role=role, at=at, floor_seq=floor):
-            return await connection.fetch(_JOIN, *where, users, role, at, floor)
+        case JoinDraft(role=role, at=at, floor_seq=floor, by=by):
+            return await connection.fetch(_JOIN, *where, users, role, at, floor, by)
         case LeaveDraft(at=at):
             return await connection.fetch(_LEAVE, *where, users, at)
         case BanDraft(at=at):
@@ -84,12 +84,15 @@ def _changed(draft: MembershipDraft, rows: Sequence[Record]) -> Committed:
         for user, role, joined_at, *rest, _ in changed
     )
     joined = isinstance(draft, JoinDraft)
+    by = draft.by if isinstance(draft, JoinDraft) else None
     hints = tuple(
         Hint(
             number=number,
             user=user,
             kind="channel_added" if joined else "channel_removed",
             channel=draft.channel,
+            rev=rev,
+            by=by,
         )
         for user, *_, number in changed
         if number is not None
@@ -125,7 +128,7 @@ def _expired(rows: Sequence[Record]) -> Committed:
     _, _, term, rev, seq, nth, *properties = rows[0]
     info = channel_of(properties)
     hints = tuple(
-        Hint(number=number, user=user, kind="unmentioned", channel=info.id)
+        Hint(number=number, user=user, kind="unmentioned", channel=info.id, rev=rev)
         for number, user, *_ in rows
         if number is not None
     )

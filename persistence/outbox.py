@@ -7,7 +7,7 @@ from streamhub.domain.changes import Hint
 from streamhub.persistence.postgres import Pool
 
 _DUE: Final = """
-    SELECT number, user_id, kind, channel_id FROM outbox
+    SELECT number, user_id, kind, channel_id, rev, seq, by_id FROM outbox
     WHERE created_at <= now() - make_interval(secs => $1::float8 / 1000)
     ORDER BY number
     LIMIT $2
@@ -27,8 +27,8 @@ class PostgresOutbox:
     async def due(self, older_than_ms: int, limit: int) -> tuple[Hint, ...]:
         rows = await self._pool.fetch(_DUE, older_than_ms, limit)
         return tuple(
-            Hint(number=number, user=user, kind=kind, channel=channel)
-            for number, user, kind, channel in rows
+            Hint(number=number, user=user, kind=kind, channel=channel, rev=rev, seq=seq, by=by)
+            for number, user, kind, channel, rev, seq, by in rows
         )
 
     async def taken(self, numbers: Sequence[int], view: int) -> None:

@@ -7,8 +7,9 @@ from streamhub.domain.accounts import Account
 from streamhub.domain.channels import Channel, History, Member, Message, Saved, Thread
 from streamhub.domain.errors import Refused
 from streamhub.domain.files import File
-from streamhub.domain.ids import CHANNEL, FILE, JOB, MESSAGE, REPORT, USER, is_id
+from streamhub.domain.ids import CHANNEL, FILE, JOB, MESSAGE, NOTIFICATION, REPORT, USER, is_id
 from streamhub.domain.kept_drafts import KeptDraft
+from streamhub.domain.notifications import Notification
 from streamhub.domain.reports import Report
 from streamhub.domain.scheduling import Job
 
@@ -188,3 +189,17 @@ def after_job(cursor: str | None) -> tuple[int, str]:
 
 def job_cursor(items: Sequence[Job], *, more: bool) -> str | None:
     return f"{items[-1].send_at}.{items[-1].id}" if more else None
+
+
+def before_notification(cursor: str | None) -> tuple[int, str]:
+    """The time and the id before which a page of notifications begins. Raises Refused."""
+    if cursor is None:
+        return ABOVE_ALL_TIMES, ABOVE_ALL_IDS
+    at, _, id = cursor.partition(".")
+    if not (at.isdecimal() and len(at) <= 16 and is_id(id, NOTIFICATION)):
+        raise _bad_cursor()
+    return int(at), id
+
+
+def notification_cursor(items: Sequence[Notification], *, more: bool) -> str | None:
+    return f"{items[-1].created_at}.{items[-1].id}" if more else None

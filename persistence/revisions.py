@@ -151,11 +151,11 @@ class _Batch:
         """What of it was written, by the statement's answer."""
         hints: dict[tuple[ChannelId, int], list[Hint]] = {}
         written: set[ChannelId] = set()
-        for channel, rev, number, user in rows:
+        for channel, rev, seq, number, user, kind in rows:
             if number is None:
                 written.add(channel)
             else:
-                hint = Hint(number=number, user=user, kind="unmentioned", channel=channel)
+                hint = Hint(number=number, user=user, kind=kind, channel=channel, rev=rev, seq=seq)
                 hints.setdefault((channel, rev), []).append(hint)
         for change, head, _, _ in numbered:
             told = tuple(hints.get((change.channel, change.rev), ()))
@@ -200,6 +200,9 @@ def _arguments(numbered: list[_Numbered]) -> Iterator[list[object]]:
     yield from columns_of(((m.id, *one) for m, rows in messages for one in rows.removed), 3)
     yield from columns_of(
         ((user, m.channel, m.nth, m.seq) for m, rows in messages for user in rows.unmentioned), 4
+    )
+    yield from columns_of(
+        ((user, m.channel, m.nth, m.seq) for m, rows in messages for user in rows.mentioned), 4
     )
 
 

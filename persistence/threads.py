@@ -106,18 +106,19 @@ class _Batch:
             for one in self._roots.values()
         )
         yield from columns_of(roots, 6)
-        named = ((reply.message.id, user) for reply in self.replies for user in reply.draft.told)
-        yield from columns_of(named, 2)
+        told = ((reply.message.id, *one) for reply in self.replies for one in reply.draft.notified)
+        yield from columns_of(told, 3)
+        yield [reply.message.id for reply in self.replies if not reply.draft.silent]
 
     def settle(self, rows: list[Record]) -> None:
         """What of it was written, by the statement's answer."""
         hints: dict[tuple[ChannelId, int], list[Hint]] = {}
         written: set[ChannelId] = set()
-        for channel, rev, number, user in rows:
+        for channel, rev, seq, number, user, kind in rows:
             if number is None:
                 written.add(channel)
             else:
-                hint = Hint(number=number, user=user, kind="mentioned", channel=channel)
+                hint = Hint(number=number, user=user, kind=kind, channel=channel, rev=rev, seq=seq)
                 hints.setdefault((channel, rev), []).append(hint)
         last = {reply.draft.channel: reply.at for reply in self.replies}
         for at, draft, message, _, head in self.replies:

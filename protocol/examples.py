@@ -87,6 +87,17 @@ from streamhub.protocol.managing import (
     MemberUnban,
     MemberUpdate,
 )
+from streamhub.protocol.notifying import (
+    ChannelNotify,
+    NotificationCreated,
+    NotificationList,
+    NotificationObject,
+    NotificationPage,
+    NotificationRead,
+    NotificationsLeft,
+    NotificationsRead,
+    NotifyState,
+)
 from streamhub.protocol.presence import (
     PresenceGet,
     PresenceObject,
@@ -188,6 +199,17 @@ _SCHEDULED: Final = ScheduledObject(
     created_at=_AT,
     state="pending",
 )
+_NOTIFICATION: Final = NotificationObject(
+    id="no_01kc3vd7q2m4x6z8b0d2f4h6j8",
+    kind="mention",
+    channel=_CHANNEL,
+    message=_POST.id,
+    seq=_POST.seq,
+    by=_POST.author,
+    excerpt="hi @bob",
+    created_at=_AT,
+)
+_NOTIFY: Final = NotifyState(channel=_CHANNEL, level="none", until_at=_AT + 3_600_000)
 _DRAFT: Final = DraftObject(channel=_CHANNEL, text="I have been", updated_at=_AT)
 _DIRECT: Final = ChannelObject(
     id="ch_01kc3v7p9qrstvwxyz01234568",
@@ -494,6 +516,26 @@ COMMAND_EXAMPLES: Final[Mapping[str, tuple[Command, Reply]]] = MappingProxyType(
                 structs.replace(_SCHEDULED, state="cancelled", text=""),
             ),
             (
+                Command(name="notification.list", i=50, body=NotificationList()),
+                NotificationPage(items=(_NOTIFICATION,)),
+            ),
+            (
+                Command(
+                    name="notification.read",
+                    i=51,
+                    body=NotificationRead(notifications=(_NOTIFICATION.id,)),
+                ),
+                NotificationsLeft(unread=1),
+            ),
+            (
+                Command(
+                    name="channel.notify",
+                    i=52,
+                    body=ChannelNotify(channel=_CHANNEL, level="none", until_at=_AT + 3_600_000),
+                ),
+                _NOTIFY,
+            ),
+            (
                 Command(name="thread.list", i=25, body=ThreadList()),
                 ThreadPage(items=(_THREAD,)),
             ),
@@ -582,6 +624,16 @@ EVENT_EXAMPLES: Final[Mapping[str, Event]] = MappingProxyType(
             Event(name="read.updated", body=_READ),
             Event(name="draft.updated", body=_DRAFT),
             Event(name="schedule.updated", body=_SCHEDULED),
+            Event(
+                name="notification.created",
+                body=NotificationCreated(notification=_NOTIFICATION, unread=2),
+            ),
+            Event(
+                name="notification.read",
+                body=NotificationsRead(notifications=(_NOTIFICATION.id,), unread=1),
+            ),
+            Event(name="notify.updated", body=_NOTIFY),
+            Event(name="thread.updated", body=_THREAD),
             Event(name="typing.started", body=Typing(channel=_CHANNEL, user=_BOB)),
             Event(name="seen.updated", body=SeenEvent(channel=_CHANNEL, user=_BOB, seq=40_111)),
             Event(

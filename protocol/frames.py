@@ -14,6 +14,7 @@ from streamhub.protocol.managing import (
     Announcers,
     HistorySeen,
 )
+from streamhub.protocol.notifying import NotifyLevel
 from streamhub.protocol.problems import PROBLEMS
 from streamhub.protocol.scalars import (
     DEFAULT_PAGE,
@@ -142,7 +143,9 @@ class MemberObject(Outgoing, frozen=True, kw_only=True):
 class ChannelObject(Outgoing, frozen=True, kw_only=True):
     """A channel's own properties. Direct and group conversations have no name; `users` says whose
     they are. `slow_mode_s`, `history`, `announcers` and `keep_days` are explained with
-    `channel.update`. Messages up to `gone_seq` are kept no longer: drop them."""
+    `channel.update`. Messages up to `gone_seq` are kept no longer: drop them. `notify` and
+    `notify_until_at` are one's own, see ChannelOverview: only `channel.get` and `channel.list` say
+    them, as events and pages are the same for all members."""
 
     id: ChannelId
     kind: ChannelKind
@@ -159,11 +162,16 @@ class ChannelObject(Outgoing, frozen=True, kw_only=True):
     announcers: Announcers = "members"
     keep_days: Count = 0
     gone_seq: Count = 0
+    notify: NotifyLevel | None = None
+    notify_until_at: Timestamp | None = None
 
 
 class ChannelOverview(Outgoing, frozen=True, kw_only=True, gc=False):
     """A channel as one of its members sees it: where it stands, and how far they have read. A
-    direct conversation is hidden while `nth` is at most `hidden_nth` and nothing is unread."""
+    direct conversation is hidden while `nth` is at most `hidden_nth` and nothing is unread.
+
+    `notify` is missing as long as they have not said how much they want to hear of; after
+    `notify_until_at` it is as if it were."""
 
     id: ChannelId
     kind: ChannelKind
@@ -178,6 +186,8 @@ class ChannelOverview(Outgoing, frozen=True, kw_only=True, gc=False):
     mentions: Count
     users: tuple[UserId, ...] = ()
     hidden_nth: Count | None = None
+    notify: NotifyLevel | None = None
+    notify_until_at: Timestamp | None = None
 
 
 class Problem(Outgoing, frozen=True, kw_only=True):

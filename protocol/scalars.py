@@ -56,6 +56,7 @@ is the id of no channel, so it is answered like one the user is not in."""
 MessageId = Annotated[str, Meta(pattern=_id_pattern("me"), description="id of a message")]
 JobId = Annotated[str, Meta(pattern=_id_pattern("jo"), description="id of a scheduled message")]
 ReportId = Annotated[str, Meta(pattern=_id_pattern("rp"), description="id of a report")]
+NotificationId = Annotated[str, Meta(pattern=_id_pattern("no"), description="id of a notification")]
 FileId = Annotated[str, Meta(pattern=_id_pattern("fi"), description="id of a file")]
 UploadId = Annotated[str, Meta(pattern=_id_pattern("up"), description="id of an upload")]
 

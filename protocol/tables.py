@@ -71,6 +71,16 @@ from streamhub.protocol.managing import (
     MemberUnban,
     MemberUpdate,
 )
+from streamhub.protocol.notifying import (
+    ChannelNotify,
+    NotificationCreated,
+    NotificationList,
+    NotificationPage,
+    NotificationRead,
+    NotificationsLeft,
+    NotificationsRead,
+    NotifyState,
+)
 from streamhub.protocol.presence import PresenceGet, PresenceObject, PresenceSet
 from streamhub.protocol.reports import MessageReport
 from streamhub.protocol.revising import (
@@ -258,6 +268,15 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType(
         "schedule.cancel": CommandSpec(
             ScheduleCancel, ScheduledObject, "Do not post it; take what failed off the list."
         ),
+        "notification.list": CommandSpec(
+            NotificationList, NotificationPage, "What you are to look at, the last first, by pages."
+        ),
+        "notification.read": CommandSpec(
+            NotificationRead, NotificationsLeft, "You have looked at some, or at all up to one."
+        ),
+        "channel.notify": CommandSpec(
+            ChannelNotify, NotifyState, "How much of a channel you want to hear of."
+        ),
         "thread.list": CommandSpec(
             ThreadList, ThreadPage, "The threads you follow: those you began or replied to."
         ),
@@ -331,6 +350,20 @@ EVENTS: Final[Mapping[str, EventSpec]] = MappingProxyType(
             ScheduledObject,
             "inbox",
             "A scheduled message of yours was made, changed, sent or cancelled, or it failed.",
+        ),
+        "notification.created": EventSpec(
+            NotificationCreated, "inbox", "There is something to look at."
+        ),
+        "notification.read": EventSpec(
+            NotificationsRead, "inbox", "You looked at notifications, or they are gone."
+        ),
+        "notify.updated": EventSpec(
+            NotifyState, "inbox", "You hear more or less of a channel, as another session said."
+        ),
+        "thread.updated": EventSpec(
+            ThreadObject,
+            "inbox",
+            "You read on in a thread, or follow it or not, in another session.",
         ),
         "typing.started": EventSpec(Typing, "ephemeral", "Somebody types."),
         "seen.updated": EventSpec(

@@ -99,8 +99,11 @@ class ClientSocket(FramedSocket):
 
     async def _prepare(self, admitted: Admitted, auth: frames.Auth) -> Callable[[], None]:
         session = await self._listening(admitted.principal.user)
-        overviews = await self._lobby.store.overviews(admitted.principal.user)
-        return partial(self._open, session, admitted, overviews, auth.since)
+        user = admitted.principal.user
+        overviews, unread = await asyncio.gather(
+            self._lobby.store.overviews(user), self._lobby.notifications.unread(user)
+        )
+        return partial(self._open, session, admitted, overviews, unread, auth.since)
 
     async def _listening(self, user: UserId) -> Session:
         """The session, once it hears the user's inbox. Raises TryAgain."""
@@ -118,6 +121,7 @@ class ClientSocket(FramedSocket):
         session: Session,
         admitted: Admitted,
         overviews: Sequence[Overview],
+        unread: int,
         since: frames.Since | None,
     ) -> None:
         account = admitted.account
@@ -126,7 +130,7 @@ class ClientSocket(FramedSocket):
                 session=self.id,
                 user=frames.UserObject(id=account.id, handle=account.handle, name=account.name),
                 channels=tuple(wire.channel_overview(overview) for overview in overviews),
-                notifications=frames.NotificationCounts(unread=0),
+                notifications=frames.NotificationCounts(unread=unread),
                 limits=self._lobby.rules.as_limits,
             )
         )

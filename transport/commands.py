@@ -42,6 +42,7 @@ from streamhub.domain.messages import (
     channel_actor,
     inbox_actor,
 )
+from streamhub.domain.notifications import NotificationStore
 from streamhub.domain.people import People
 from streamhub.domain.presence import PresenceStore
 from streamhub.domain.replies import ReplyStore
@@ -49,7 +50,7 @@ from streamhub.domain.reports import ReportStore
 from streamhub.domain.scheduling import JobStore
 from streamhub.domain.search import SearchStore
 from streamhub.domain.sync import fitting, reset_to, trimmed
-from streamhub.protocol import frames, managing, revising, scheduling, threads
+from streamhub.protocol import frames, managing, notifying, revising, scheduling, threads
 from streamhub.protocol.codec import body_digest
 from streamhub.protocol.tables import COMMANDS
 from streamhub.transport import wire
@@ -57,6 +58,7 @@ from streamhub.transport.asking import Asking
 from streamhub.transport.commands_directs import Directs
 from streamhub.transport.commands_drafting import DraftingCommands
 from streamhub.transport.commands_managing import ManagingCommands, members
+from streamhub.transport.commands_notifying import NotifyingCommands
 from streamhub.transport.commands_presence import PresenceCommands
 from streamhub.transport.commands_reporting import ReportingCommands
 from streamhub.transport.commands_revising import RevisingCommands
@@ -96,6 +98,7 @@ class Commands:
         drafts: DraftStore,
         scheduled: JobStore,
         hiding: HidingStore,
+        notifications: NotificationStore,
         search: SearchStore,
         files: FileStore,
         now_ms: Callable[[], int],
@@ -106,6 +109,7 @@ class Commands:
         """`presence` None: nobody sees who is there."""
         self._asking = asking
         self._store = store
+        self._notifications = notifications
         self._people = people
         self._replies = replies
         self._files = files
@@ -120,6 +124,7 @@ class Commands:
             **ManagingCommands(store, people).handlers,
             **DraftingCommands(drafts).handlers,
             **self._scheduling.handlers,
+            **NotifyingCommands(notifications).handlers,
             **ReportingCommands(store, reports, now_ms, random_bytes).handlers,
             **PresenceCommands(presence, now_ms).handlers,
             **SearchingCommands(search, people).handlers,
@@ -225,12 +230,14 @@ class Commands:
         return wire.channel_object(channel)
 
     async def _get(self, user: UserId, body: frames.ChannelGet, key: str) -> frames.Outgoing:
-        channel = await self._store.get(ChannelId(body.channel), user)
-        return wire.channel_object(found(channel, "channel"))
+        channel = found(await self._store.get(ChannelId(body.channel), user), "channel")
+        levels = await self._notifications.levels(user, [channel.id])
+        return wire.channel_object(channel, levels.get(channel.id))
 
     async def _list(self, user: UserId, body: frames.ChannelList, key: str) -> frames.Outgoing:
         page = await self._store.discover(user, body.cursor, body.limit)
-        items = tuple(wire.channel_object(channel) for channel in page.items)
+        levels = await self._notifications.levels(user, [one.id for one in page.items])
+        items = tuple(wire.channel_object(one, levels.get(one.id)) for one in page.items)
         return frames.ChannelPage(items=items, next_cursor=page.next_cursor)
 
     async def _join(self, user: UserId, body: frames.ChannelJoin, key: str) -> frames.Outgoing:
@@ -419,6 +426,7 @@ _REMEMBERED: Final[Mapping[type[frames.Incoming], type[frames.Outgoing]]] = {
         revising.PinRemove,
         scheduling.ScheduleUpdate,
         scheduling.ScheduleCancel,
+        notifying.NotificationRead,
         threads.ThreadRead,
         threads.ThreadFollow,
     )
@@ -437,6 +445,7 @@ def _post(
         mentions=mentions,
         files=tuple(map(FileId, body.files)),
         thread=MessageId(body.thread) if body.thread else None,
+        silent=body.silent,
         counts=not body.silent and (not body.thread or body.in_channel or bool(mentions)),
         in_channel=body.in_channel and body.thread is not None,
     )

@@ -1,17 +1,17 @@
-"""The commands about threads: a user's own rows, which no actor keeps."""
+"""The commands about threads: the user's inbox keeps the markers and tells the other sessions."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from streamhub.domain.access import Standing
 from streamhub.domain.channel_store import ChannelStore
-from streamhub.domain.channels import Thread
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import MessageId
+from streamhub.domain.messages import MarkThread, ThreadUpdated, inbox_actor
 from streamhub.protocol import frames, threads
 from streamhub.protocol.shapes import Incoming, MessageCommand, Outgoing
 from streamhub.transport import wire
-from streamhub.transport.requests import Handler, found
+from streamhub.transport.requests import Handler, Request, found
 
 
 class ThreadCommands:
@@ -30,15 +30,14 @@ class ThreadCommands:
         items = tuple(wire.thread_object(one) for one in page.items)
         return frames.ThreadPage(items=items, next_cursor=page.next_cursor)
 
-    async def _read(self, standing: Standing, body: threads.ThreadRead) -> Outgoing:
+    async def _read(self, standing: Standing, body: threads.ThreadRead) -> Request:
         root = await self._root(standing, body)
-        thread = await self._store.mark_thread(standing.user, root, seq=body.seq)
-        return _shown(thread)
+        return Request(inbox_actor(standing.user), MarkThread(root=root, seq=body.seq), _shown)
 
-    async def _follow(self, standing: Standing, body: threads.ThreadFollow) -> Outgoing:
+    async def _follow(self, standing: Standing, body: threads.ThreadFollow) -> Request:
         root = await self._root(standing, body)
-        thread = await self._store.mark_thread(standing.user, root, following=body.following)
-        return _shown(thread)
+        wish = MarkThread(root=root, following=body.following)
+        return Request(inbox_actor(standing.user), wish, _shown)
 
     async def _root(self, standing: Standing, body: MessageCommand) -> MessageId:
         id = MessageId(body.message)
@@ -48,5 +47,5 @@ class ThreadCommands:
         return id
 
 
-def _shown(thread: Thread | None) -> Outgoing:
-    return wire.thread_object(found(thread, "message"))
+def _shown(answer: ThreadUpdated) -> Outgoing:
+    return wire.thread_object(answer.thread)

@@ -39,6 +39,9 @@ POST   /v1/schedule                       schedule.create -> 201
 GET    /v1/schedule                       schedule.list
 PATCH  /v1/schedule/{schedule}            schedule.update
 DELETE /v1/schedule/{schedule}            schedule.cancel
+PUT    /v1/channels/{channel}/notify      channel.notify
+GET    /v1/notifications                  notification.list
+POST   /v1/notifications/read             notification.read
 POST   /v1/channels/{channel}/messages/{message}/reports    message.report
 GET    /v1/search                         message.search
 POST   /v1/channels/{channel}/messages/{message}/thread/read  thread.read
@@ -60,6 +63,7 @@ from streamhub.protocol import (
     drafting,
     frames,
     managing,
+    notifying,
     presence,
     reports,
     revising,
@@ -117,6 +121,9 @@ _ROUTES: Final[tuple[tuple[str, str, type[frames.Incoming], int], ...]] = (
     (hdrs.METH_GET, "/v1/schedule", scheduling.ScheduleList, 200),
     (hdrs.METH_PATCH, "/v1/schedule/{schedule}", scheduling.ScheduleUpdate, 200),
     (hdrs.METH_DELETE, "/v1/schedule/{schedule}", scheduling.ScheduleCancel, 200),
+    (hdrs.METH_PUT, "/v1/channels/{channel}/notify", notifying.ChannelNotify, 200),
+    (hdrs.METH_GET, "/v1/notifications", notifying.NotificationList, 200),
+    (hdrs.METH_POST, "/v1/notifications/read", notifying.NotificationRead, 200),
     (hdrs.METH_POST, f"{_MESSAGE}/reports", reports.MessageReport, 200),
     (hdrs.METH_GET, "/v1/search", searching.MessageSearch, 200),
     (hdrs.METH_POST, f"{_MESSAGE}/thread/read", threads.ThreadRead, 200),

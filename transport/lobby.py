@@ -9,6 +9,7 @@ from streamhub.domain.channels import Changes, Overview
 from streamhub.domain.fair_use import FairUse
 from streamhub.domain.ids import ChannelId, SessionId, UserId
 from streamhub.domain.messages import Passing
+from streamhub.domain.notifications import NotificationStore
 from streamhub.domain.principals import Principals
 from streamhub.protocol.connection import Rules
 from streamhub.transport.admission import Admission
@@ -56,6 +57,7 @@ class Lobby:
     rules: Rules
     principals: Principals
     store: ChannelStore
+    notifications: NotificationStore
     commands: Commands
     admission: Admission
     fair_use: FairUse

@@ -3,10 +3,11 @@
 from streamhub.domain import changes, channels, messages
 from streamhub.domain.channels import Overview, ReadMarker
 from streamhub.domain.kept_drafts import KeptDraft
+from streamhub.domain.notifications import Hears, Notification
 from streamhub.domain.schedule_messages import JobUpdated
 from streamhub.domain.scheduling import Job
 from streamhub.domain.upload_messages import UploadProgress
-from streamhub.protocol import drafting, frames, uploads
+from streamhub.protocol import drafting, frames, notifying, uploads
 from streamhub.protocol.presence import PresenceObject, StatusObject
 from streamhub.protocol.scheduling import ScheduledObject
 
@@ -64,7 +65,7 @@ def member_object(member: channels.Member) -> frames.MemberObject:
     )
 
 
-def channel_object(channel: channels.Channel) -> frames.ChannelObject:
+def channel_object(channel: channels.Channel, hears: Hears | None = None) -> frames.ChannelObject:
     return frames.ChannelObject(
         id=channel.id,
         kind=channel.kind,
@@ -81,6 +82,8 @@ def channel_object(channel: channels.Channel) -> frames.ChannelObject:
         announcers=channel.rules.announcers,
         keep_days=channel.rules.keep_days,
         gone_seq=channel.gone_seq,
+        notify=hears.level if hears else None,
+        notify_until_at=hears.until if hears else None,
     )
 
 
@@ -100,6 +103,8 @@ def channel_overview(overview: Overview) -> frames.ChannelOverview:
         mentions=overview.mentions,
         users=overview.users,
         hidden_nth=overview.hidden_nth,
+        notify=overview.notify,
+        notify_until_at=overview.notify_until,
     )
 
 
@@ -146,6 +151,25 @@ def draft_object(draft: KeptDraft) -> drafting.DraftObject:
         text=draft.text,
         updated_at=draft.updated_at,
     )
+
+
+def notification_object(one: Notification) -> notifying.NotificationObject:
+    return notifying.NotificationObject(
+        id=one.id,
+        kind=one.kind,
+        channel=one.channel,
+        message=one.message,
+        seq=one.seq,
+        thread=one.thread,
+        by=one.by,
+        excerpt=one.excerpt,
+        created_at=one.created_at,
+        read_at=one.read_at,
+    )
+
+
+def notify_state(state: messages.NotifyUpdated) -> notifying.NotifyState:
+    return notifying.NotifyState(channel=state.channel, level=state.level, until_at=state.until)
 
 
 def history(page: channels.History) -> frames.History:
@@ -216,6 +240,20 @@ def passing_event(event: messages.Passing) -> frames.Event:
             return frames.Event(name="draft.updated", body=draft_object(event.draft))
         case JobUpdated():
             return frames.Event(name="schedule.updated", body=scheduled_object(event.job))
+        case messages.NotificationCreated():
+            created = notifying.NotificationCreated(
+                notification=notification_object(event.notification), unread=event.unread
+            )
+            return frames.Event(name="notification.created", body=created)
+        case messages.NotificationsRead():
+            read = notifying.NotificationsRead(
+                notifications=event.notifications, unread=event.unread
+            )
+            return frames.Event(name="notification.read", body=read)
+        case messages.NotifyUpdated():
+            return frames.Event(name="notify.updated", body=notify_state(event))
+        case messages.ThreadUpdated():
+            return frames.Event(name="thread.updated", body=thread_object(event.thread))
         case messages.SeenUpdated():
             seen = frames.SeenEvent(channel=event.channel, user=event.user, seq=event.seq)
             return frames.Event(name="seen.updated", body=seen)

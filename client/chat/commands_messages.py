@@ -11,6 +11,7 @@ from streamhub.client.chat.command_line import (
     message_of,
     open_channel,
 )
+from streamhub.protocol.notifying import NotifyLevel
 from streamhub.protocol.reports import ReasonName
 
 _SHOWN: Final = 50
@@ -47,6 +48,26 @@ async def _threads(chat: Chat, words: list[str]) -> None:
             f"{here.name(root.channel)} #{root.seq}, {root.replies} replies{unread}: "
             f"{root.text or '(deleted)'}"
         )
+
+
+async def _notifications(chat: Chat, words: list[str]) -> None:
+    """Those that are shown were looked at."""
+    here = chat.conversation
+    page = await here.client.notifications(limit=_SHOWN)
+    for one in page.items:
+        unread = "" if one.read_at else ", unread"
+        who, where = await here.people.handle(one.by), here.name(one.channel)
+        place = "" if one.seq is None else f" #{one.seq}"
+        chat.screen.note(f"{one.kind} by {who} in {where}{place}{unread}: {one.excerpt}")
+    if page.items:
+        await here.client.read_notifications(up_to=page.items[0].id)
+
+
+async def _notify(chat: Chat, words: list[str]) -> None:
+    level = next((one for one in get_args(NotifyLevel) if one == words[0]), None)
+    if level is None:
+        raise Misuse(f"one of {', '.join(get_args(NotifyLevel))}")
+    await chat.conversation.client.notify(open_channel(chat.conversation), level)
 
 
 async def _edit(chat: Chat, words: list[str]) -> None:
@@ -115,6 +136,12 @@ COMMANDS: Final[Mapping[str, ChatCommand]] = MappingProxyType(
         ),
         "thread": ChatCommand(_thread, "/thread N", "A message and the replies to it.", 1, 1),
         "threads": ChatCommand(_threads, "/threads", "Threads you follow.", 0, 0),
+        "notifications": ChatCommand(
+            _notifications, "/notifications", "What you are to look at.", 0, 0
+        ),
+        "notify": ChatCommand(
+            _notify, "/notify all|mentions|none", "How much of the open channel you hear of.", 1, 1
+        ),
         "edit": ChatCommand(_edit, "/edit N TEXT", "Say something else.", 2),
         "delete": ChatCommand(_delete, "/delete N", "Delete a message.", 1, 1),
         "react": ChatCommand(_react, "/react N KIND", "React to a message: an emoji, or +1.", 2, 2),

@@ -378,6 +378,8 @@ def _overview(rows: ChannelRows, row: MemberRow) -> Overview:
         floor_seq=row.member.floor_seq,
         users=rows.channel.users,
         hidden_nth=row.hidden_nth,
+        notify=row.notify,
+        notify_until=row.notify_until,
     )
 
 

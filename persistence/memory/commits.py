@@ -64,10 +64,17 @@ def _append(tables: Tables, rows: ChannelRows, draft: MessageDraft) -> Committed
     rows.keys[draft.author, draft.key] = (head.seq, draft.digest)
     tables.messages[draft.id] = draft.channel
     hints: list[Hint] = []
-    for user in draft.told:
+    for user, kind in draft.notified:
         if rows.present(user):
-            rows.mentions.setdefault(user, []).append(head.nth)
-            hints.append(tables.add_hint(user, "mentioned", draft.channel))
+            if kind == "mentioned":
+                rows.mentions.setdefault(user, []).append(head.nth)
+            hint = tables.add_hint(user, kind, draft.channel, rev=head.rev, seq=head.seq)
+            hints.append(hint)
+    told = {hint.user for hint in hints}
+    for user in () if draft.silent else threads.followers(rows, message):
+        if user not in told and rows.present(user):
+            hint = tables.add_hint(user, "replied", draft.channel, rev=head.rev, seq=head.seq)
+            hints.append(hint)
     change = MessageCreated(channel=draft.channel, rev=head.rev, message=message, key=draft.key)
     also = threads.replied(rows, message)
     return Committed(change=change, head=rows.head, hints=tuple(hints), also=also)

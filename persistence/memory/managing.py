@@ -55,9 +55,18 @@ def _join(tables: Tables, rows: ChannelRows, draft: JoinDraft) -> Committed:
             floor_seq=head.seq if draft.floor_seq is None else draft.floor_seq,
             muted_until=before.member.muted_until if before else None,
         )
-        rows.members[user] = MemberRow(member, read_seq=head.seq, read_nth=head.nth)
+        rows.members[user] = MemberRow(
+            member,
+            head.seq,
+            head.nth,
+            notify=before.notify if before else None,
+            notify_until=before.notify_until if before else None,
+        )
     change = MembersJoined(channel=draft.channel, rev=head.rev, members=_members(rows, joining))
-    hints = tuple(tables.add_hint(user, "channel_added", draft.channel) for user in joining)
+    hints = tuple(
+        tables.add_hint(user, "channel_added", draft.channel, rev=head.rev, by=draft.by)
+        for user in joining
+    )
     return Committed(change=change, head=head, hints=hints)
 
 
@@ -82,7 +91,9 @@ def _leave(tables: Tables, rows: ChannelRows, draft: LeaveDraft | BanDraft) -> C
         row.member = replace(row.member, left_at=left_at, banned_at=banned_at, rev=head.rev)
     change = MembersLeft(channel=draft.channel, rev=head.rev, members=_members(rows, leaving))
     told = (user for user in leaving if user in present)
-    hints = tuple(tables.add_hint(user, "channel_removed", draft.channel) for user in told)
+    hints = tuple(
+        tables.add_hint(user, "channel_removed", draft.channel, rev=head.rev) for user in told
+    )
     return Committed(change=change, head=head, hints=hints)
 
 

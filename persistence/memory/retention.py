@@ -45,6 +45,6 @@ def expire(tables: Tables, rows: ChannelRows, draft: ExpireDraft) -> Committed:
         for user, row in rows.members.items():
             if row.member.left_at is None and row.read_seq < last.seq:
                 row.read_seq, row.read_nth = last.seq, max(row.read_nth, last.nth)
-                hints.append(tables.add_hint(user, "unmentioned", draft.channel))
+                hints.append(tables.add_hint(user, "unmentioned", draft.channel, rev=rows.head.rev))
     change = ChannelUpdated(channel=draft.channel, rev=rows.head.rev, info=rows.channel)
     return Committed(change=change, head=rows.head, hints=tuple(hints))

@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from streamhub.domain.changes import Committed, Outcome, Unchanged
+from streamhub.domain.channels import Message
 from streamhub.domain.drafts import Edit, React, RevisionDraft
 from streamhub.domain.ids import UserId
 from streamhub.domain.reactions import Tally
@@ -31,10 +32,15 @@ def revise(tables: Tables, rows: ChannelRows, draft: RevisionDraft) -> Outcome:
     rows.put(change.message)
     _write_beside(rows, draft, revision)
     called = [user for user, nths in rows.mentions.items() if message.nth in nths]
+    gathered = revision.gathered(called if revision.calls_no_more else ())
+    gone = [user for user in gathered.unmentioned if _unmention(rows, user, message.nth)]
+    if revision.deleted:
+        gone += [user for user in _notified(tables, message) if user not in gone]
+    named = [user for user in gathered.mentioned if _mention(rows, user, message)]
     hints = tuple(
-        tables.add_hint(user, "unmentioned", draft.channel)
-        for user in revision.gathered(called if revision.calls_no_more else ()).unmentioned
-        if _unmention(rows, user, message.nth)
+        tables.add_hint(user, kind, draft.channel, rev=rows.head.rev, seq=message.seq)
+        for kind, users in (("unmentioned", gone), ("mentioned", named))
+        for user in users
     )
     return Committed(change=change, head=rows.head, hints=hints)
 
@@ -61,6 +67,25 @@ def _write_beside(rows: ChannelRows, draft: RevisionDraft, revision: Revision) -
         kinds.setdefault(kind, {})[user] = rows.head.rev
     for kind, user in gathered.removed:
         del kinds[kind][user]
+
+
+def _notified(tables: Tables, message: Message) -> list[UserId]:
+    """Who has a notification of it."""
+    place = (message.channel, message.seq)
+    return [
+        user
+        for user, mine in tables.notifications.items()
+        if any((one.channel, one.seq) == place for one in mine.values())
+    ]
+
+
+def _mention(rows: ChannelRows, user: UserId, message: Message) -> bool:
+    row = rows.present(user)
+    nths = rows.mentions.setdefault(user, [])
+    if row is None or message.seq <= row.member.floor_seq or message.nth in nths:
+        return False
+    nths.append(message.nth)
+    return True
 
 
 def _unmention(rows: ChannelRows, user: UserId, nth: int) -> bool:

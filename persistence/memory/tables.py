@@ -9,8 +9,9 @@ from typing import Final
 import msgspec
 
 from streamhub.domain.changes import Hint, NotStored
-from streamhub.domain.channels import Channel, Edition, Head, Member, Message
+from streamhub.domain.channels import Channel, Edition, Head, Level, Member, Message
 from streamhub.domain.ids import ChannelId, MessageId, UserId
+from streamhub.domain.notifications import Notification
 
 REFUSED: Final = NotStored(reason="refused", detail="PostgreSQL does not store this text")
 
@@ -67,12 +68,14 @@ class RowLock:
 
 
 class MemberRow(msgspec.Struct):
-    """A row of members: the membership and the read markers."""
+    """A row of members: the membership, the read markers, and how much is heard of."""
 
     member: Member
     read_seq: int
     read_nth: int
     hidden_nth: int | None = None
+    notify: Level | None = None
+    notify_until: int | None = None
 
 
 class FollowerRow(msgspec.Struct):
@@ -154,13 +157,23 @@ class Tables:
         self.saved: dict[UserId, dict[MessageId, int]] = {}
         self.hidden: set[UserId] = set()
         self.outbox: dict[int, tuple[Hint, int]] = {}
+        self.notifications: dict[UserId, dict[tuple[ChannelId, int], Notification]] = {}
 
     def now_ms(self) -> int:
         return self._now_ms()
 
-    def add_hint(self, user: UserId, kind: str, channel: ChannelId) -> Hint:
+    def add_hint(
+        self,
+        user: UserId,
+        kind: str,
+        channel: ChannelId,
+        *,
+        rev: int = 1,
+        seq: int | None = None,
+        by: UserId | None = None,
+    ) -> Hint:
         self._last_hint += 1
         fields = {"number": self._last_hint, "user": user, "kind": kind, "channel": channel}
-        hint = msgspec.convert(fields, Hint)
+        hint = msgspec.convert(fields | {"rev": rev, "seq": seq, "by": by}, Hint)
         self.outbox[hint.number] = (hint, self._now_ms())
         return hint

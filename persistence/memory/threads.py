@@ -18,6 +18,18 @@ def declined(rows: ChannelRows, draft: MessageDraft) -> Declined | None:
     return threads.declined(None if seq is None else rows.at(seq), draft)
 
 
+def followers(rows: ChannelRows, reply: Message) -> list[UserId]:
+    """Who follows the thread that `reply` comes to, before it does, but not its author."""
+    if reply.thread is None:
+        return []
+    root = rows.at(rows.seqs[reply.thread])
+    held = {user: row for (user, id), row in rows.followers.items() if id == root.id}
+    following = [user for user, row in held.items() if row.following]
+    if root.author not in held:
+        following.append(root.author)
+    return [user for user in following if user != reply.author]
+
+
 def replied(rows: ChannelRows, reply: Message) -> tuple[MessageUpdated, ...]:
     """The change that follows the one of `reply`, if it is one."""
     if reply.thread is None:

@@ -1,7 +1,8 @@
 -- One batch of messages over several channels, in one statement that commits by itself.
 --
 -- $1..$11 one entry per draft, in order of arrival; $12, $13 the channels and the terms their
--- owner holds; $14, $15 which draft (from 1) mentions which user, without the authors themselves.
+-- owner holds; $14..$16 which draft (from 1) is for which user to hear of, without the authors, and
+-- by which kind of hint.
 --
 -- Only a channel whose term still holds is numbered: the UPDATE also waits for whoever has its
 -- row, and then looks at the term again. Drafts whose key exists are left out before numbering;
@@ -50,22 +51,22 @@ WITH draft AS (
     SELECT channel_id, seq, nth, rev, id, author_id, key, digest, body,
            created_at, mentions::jsonb, thread_id, files::jsonb
     FROM numbered
-), mentioned AS (
-    SELECT who.user_id, n.channel_id, n.nth, n.seq, n.rev
-    FROM unnest($14::int[], $15::text[]) AS who(ord, user_id)
+), told AS (
+    SELECT who.user_id, who.kind, n.channel_id, n.nth, n.seq, n.rev
+    FROM unnest($14::int[], $15::text[], $16::text[]) AS who(ord, user_id, kind)
     JOIN numbered n USING (ord)
     WHERE (SELECT m.left_at IS NULL FROM members m
            WHERE m.channel_id = n.channel_id AND m.user_id = who.user_id)
 ), counted AS (
     INSERT INTO mentions (user_id, channel_id, nth, seq)
-    SELECT user_id, channel_id, nth, seq FROM mentioned
+    SELECT user_id, channel_id, nth, seq FROM told WHERE kind = 'mentioned'
 ), hinted AS (
-    INSERT INTO outbox (user_id, kind, channel_id, rev)
-    SELECT user_id, 'mentioned', channel_id, rev FROM mentioned
-    RETURNING number, user_id, channel_id, rev
+    INSERT INTO outbox (user_id, kind, channel_id, rev, seq)
+    SELECT user_id, kind, channel_id, rev, seq FROM told
+    RETURNING number, user_id, kind, channel_id, rev, seq
 )
 -- First the channels with their numbers before the batch and the drafts (from 1) that got the
--- numbers after it, one each, in this order; then the hints, each with its message's rev.
-SELECT id, rev, seq, nth, ords, NULL AS user_id FROM head
+-- numbers after it, one each, in this order; then the hints, each with its message's rev and seq.
+SELECT id, rev, seq, nth, ords, NULL AS user_id, NULL AS kind FROM head
 UNION ALL
-SELECT channel_id, rev, number, NULL, NULL, user_id FROM hinted
+SELECT channel_id, rev, seq, number, NULL, user_id, kind FROM hinted

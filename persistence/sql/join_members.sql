@@ -1,5 +1,6 @@
 -- Makes $3 members of channel $1, if $2 is its term: one rev for all who were neither that nor
--- banned, none if there are none. $4 role, $5 time, $6 floor (null: the head). What is there counts as read.
+-- banned, none if there are none. $4 role, $5 time, $6 floor (null: the head), $7 who wants it. What is there
+-- counts as read.
 -- No row: the term is not the channel's.
 WITH joining AS (
     SELECT DISTINCT u.user_id
@@ -21,8 +22,8 @@ WITH joining AS (
         floor_seq = excluded.floor_seq, read_seq = excluded.read_seq, read_nth = excluded.read_nth
     RETURNING m.user_id, m.role, m.joined_at, m.left_at, m.floor_seq, m.muted_until, m.banned_at
 ), hinted AS (
-    INSERT INTO outbox (user_id, kind, channel_id, rev)
-    SELECT j.user_id, 'channel_added', $1, h.rev FROM joined j CROSS JOIN head h
+    INSERT INTO outbox (user_id, kind, channel_id, rev, by_id)
+    SELECT j.user_id, 'channel_added', $1, h.rev, $7::text FROM joined j CROSS JOIN head h
     RETURNING number, user_id
 )
 SELECT h.rev, h.seq, h.nth, j.user_id, j.role, j.joined_at, j.left_at, j.floor_seq, j.muted_until,

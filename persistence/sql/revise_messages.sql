@@ -4,7 +4,8 @@
 --
 -- $1..$4 channels, terms, revs before and after; $5..$16 the messages as they are to be, of which
 -- $17 says which are deleted and lose their editions and reactions; $18..$21 what was said before;
--- $22..$24 reactions given; $25..$27 taken back; $28..$31 who is mentioned no more.
+-- $22..$24 reactions given; $25..$27 taken back; $28..$31 who is mentioned no more;
+-- $32..$35 who is mentioned now. Who was notified of a message that is deleted must hear of it, too.
 WITH head AS (
     UPDATE channels c
     SET rev = asked.after
@@ -57,13 +58,34 @@ WITH head AS (
     WHERE r.channel_id = u.channel_id AND r.seq = u.seq
       AND n.user_id = u.user_id AND n.channel_id = u.channel_id
       AND n.nth = u.nth AND n.seq = u.seq
-    RETURNING n.user_id, n.channel_id, r.rev
+    RETURNING n.user_id, n.channel_id, n.seq, r.rev
+), mentioned AS (
+    INSERT INTO mentions (user_id, channel_id, nth, seq)
+    SELECT u.user_id, u.channel_id, u.nth, u.seq
+    FROM unnest($32::text[], $33::text[], $34::bigint[], $35::bigint[])
+         AS u(user_id, channel_id, nth, seq)
+    JOIN revised r ON r.channel_id = u.channel_id AND r.seq = u.seq
+    WHERE (SELECT m.left_at IS NULL AND m.floor_seq < u.seq FROM members m
+           WHERE m.channel_id = u.channel_id AND m.user_id = u.user_id)
+    ON CONFLICT DO NOTHING
+    RETURNING user_id, channel_id, seq
 ), hinted AS (
-    INSERT INTO outbox (user_id, kind, channel_id, rev)
-    SELECT user_id, 'unmentioned', channel_id, rev FROM unmentioned
-    RETURNING number, user_id, channel_id, rev
+    INSERT INTO outbox (user_id, kind, channel_id, rev, seq)
+    SELECT user_id, 'unmentioned', channel_id, rev, seq FROM unmentioned
+    UNION
+    SELECT n.user_id, 'unmentioned', n.channel_id, r.rev, n.seq
+    FROM revised r
+    JOIN notifications n ON n.channel_id = r.channel_id AND n.seq = r.seq
+    WHERE r.gone
+    UNION ALL
+    SELECT n.user_id, 'mentioned', n.channel_id, r.rev, n.seq
+    FROM mentioned n
+    JOIN revised r ON r.channel_id = n.channel_id AND r.seq = n.seq
+    RETURNING number, user_id, kind, channel_id, rev, seq
 )
--- The channels that were changed; then the hints, each with the rev of its message.
-SELECT id, NULL::bigint AS rev, NULL::bigint AS number, NULL AS user_id FROM head
+-- The channels that were changed; then the hints, each with the rev and seq of its message.
+SELECT id, NULL::bigint AS rev, NULL::bigint AS seq, NULL::bigint AS number, NULL AS user_id,
+       NULL AS kind
+FROM head
 UNION ALL
-SELECT channel_id, rev, number, user_id FROM hinted
+SELECT channel_id, rev, seq, number, user_id, kind FROM hinted

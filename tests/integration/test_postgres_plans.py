@@ -13,26 +13,32 @@ from streamhub.domain.changes import Committed
 from streamhub.domain.channels import Channel, Head, Loaded
 from streamhub.domain.drafts import (
     BanDraft,
+    Delete,
     ExpireDraft,
     InfoDraft,
     JoinDraft,
     LeaveDraft,
     MemberDraft,
     MembershipDraft,
+    RevisionDraft,
 )
-from streamhub.domain.ids import ChannelId, JobId, MessageId, UserId
+from streamhub.domain.ids import ChannelId, JobId, MessageId, NotificationId, UserId
+from streamhub.domain.notifications import KEPT_READ_MS, Told
 from streamhub.domain.reading import read_up_to, unread_from
 from streamhub.domain.search import parsed
 from streamhub.persistence.batches import append_messages, find_first
 from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.embedded.stack import EmbeddedUrls
 from streamhub.persistence.managing import manage
+from streamhub.persistence.notifications import PostgresNotificationStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool, open_pool
 from streamhub.persistence.presence import PostgresPresenceStore
 from streamhub.persistence.retention import PostgresRetentionStore
+from streamhub.persistence.revisions import revise_messages
 from streamhub.persistence.scheduling import PostgresJobStore
 from streamhub.persistence.search import PostgresSearch
+from streamhub.persistence.threads import append_replies
 from streamhub.persistence.writer import LANE_SESSION
 
 FILL = """
@@ -75,6 +81,15 @@ FILL = """
 
     INSERT INTO outbox (user_id, kind, channel_id, rev)
     SELECT 'us_1', 'mentioned', 'ch_1', n FROM generate_series(1, 2000) AS n;
+
+    INSERT INTO notifications (user_id, channel_id, place, id, kind, seq, by_id, created_at,
+                               read_at)
+    SELECT 'us_' || n % 500 * 7 + u, 'ch_' || n, 7, 'no_' || n || '_' || u, 'reply', 7, 'us_1', n,
+           CASE WHEN n % 2 = 0 THEN n END
+    FROM generate_series(1, 2000) AS n, generate_series(1, 5) AS u;
+
+    INSERT INTO notify_levels (user_id, channel_id, level)
+    SELECT user_id, channel_id, 'all' FROM notifications;
 
     INSERT INTO users (id, handle, name, created_at)
     SELECT 'us_' || n, 'handle' || n, 'name', 0 FROM generate_series(1, 4000) AS n;
@@ -306,3 +321,53 @@ async def test_no_look_at_scheduled_messages_scans_their_table(
     if name == "take_due":
         assert "scheduled_due" in plan, plan
         assert "scheduled_order" in plan, plan
+
+
+async def test_notifications_are_read_and_changed_by_their_keys(pool: ExplainingPool) -> None:
+    store = PostgresNotificationStore(pool)  # type: ignore[arg-type]
+    news = NotificationId("no_new")
+    told = [Told(news, "reply", CHANNEL, 41, 41, None)]
+    assert [one.id for one in await store.take(USER, told, 9)] == [news]
+    assert (await store.page(USER, None, 20)).items
+    assert await store.unread(USER)
+    assert await store.read(USER, [news], 9)
+    assert await store.read_up_to(USER, news, 9)
+    assert await store.read_channels(USER, {CHANNEL: 50}, 9) == ()
+    assert await store.read_thread(USER, CHANNEL, MessageId("me_1_7"), 60, 9) == ()
+    assert await store.tidy(USER, [CHANNEL]) == ()
+    assert await store.set_level(USER, CHANNEL, "none", None)
+    assert await store.prune(KEPT_READ_MS + 10, 10) == 10
+    for plan in pool.plans:
+        assert "Seq Scan" not in plan, plan
+
+
+async def test_replies_and_deletions_find_whom_to_tell_by_keys(filled: str) -> None:
+    """Beside the rows of the message, which every lane finds by its keys."""
+    async with explaining(filled, LANE_SESSION) as lane:
+        await lane.fetch("UPDATE channels SET term = 1 WHERE id = 'ch_1'")
+        head = Head(term=1, rev=60, seq=50, nth=50)
+        channel = Channel(
+            id=CHANNEL, kind="channel", visibility="public", created_by=USER, created_at=0
+        )
+        loaded = Loaded(channel=channel, head=head, members=())
+        lane.plans.clear()
+        reply = message(loaded, USER, thread=MessageId("me_1_7"))
+        (outcome,) = await append_replies(lane, [reply])  # type: ignore[arg-type]
+        assert isinstance(outcome, Committed)
+        assert {hint.kind for hint in outcome.hints} == {"replied"}
+        delete = RevisionDraft(
+            channel=CHANNEL,
+            term=1,
+            message=MessageId("me_1_7"),
+            by=USER,
+            moderates=True,
+            floor_seq=0,
+            at=1,
+            operation=Delete(),
+        )
+        (gone,) = await revise_messages(lane, [delete])  # type: ignore[arg-type]
+        assert isinstance(gone, Committed)
+        assert {hint.kind for hint in gone.hints} == {"unmentioned"}
+        for plan in lane.plans:
+            assert "Seq Scan" not in plan, plan
+            assert "Index Scan using notifications_pkey" not in plan, plan

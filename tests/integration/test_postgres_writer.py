@@ -24,6 +24,7 @@ from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.embedded.stack import EmbeddedUrls
 from streamhub.persistence.hiding import PostgresHidingStore
 from streamhub.persistence.kept_drafts import PostgresDraftStore
+from streamhub.persistence.notifications import PostgresNotificationStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool, open_pool
 from streamhub.persistence.presence import PostgresPresenceStore
@@ -96,6 +97,7 @@ async def stage(servers: EmbeddedUrls) -> AsyncIterator[Stage]:
         others = (
             PostgresRetentionStore(direct),
             drafts,
+            PostgresNotificationStore(direct),
             PostgresPresenceStore(direct),
             search,
             search,

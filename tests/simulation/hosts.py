@@ -27,6 +27,7 @@ from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import ChannelId, HostId, SessionId, UserId
 from streamhub.domain.messages import ActorId, Answer, Message, Post, placed_as
 from streamhub.persistence.memory.kept_drafts import InMemoryDraftStore
+from streamhub.persistence.memory.notifications import InMemoryNotificationStore
 from streamhub.persistence.memory.scheduling import InMemoryJobStore
 from streamhub.transport.asking import Asking
 
@@ -135,6 +136,7 @@ class SimulatedHost:
         self._outbox = SimulatedOutbox(database)
         self._drafts = InMemoryDraftStore(database.tables)
         self._scheduled = InMemoryJobStore(database.tables)
+        self._notifications = InMemoryNotificationStore(database.tables)
         self.clock = SimulatedClock(random)
         self.actors = parts.system(
             host,
@@ -285,6 +287,7 @@ class SimulatedHost:
                     self._outbox,
                     self._drafts,
                     self._scheduled,
+                    self._notifications,
                     lambda: self.version,
                 ),
                 _INBOX_IDLE_S,

@@ -31,6 +31,7 @@ from streamhub.domain.drafts import (
 from streamhub.domain.hiding import HidingStore
 from streamhub.domain.ids import CHANNEL, MESSAGE, USER, ChannelId, MessageId, UserId, make_id
 from streamhub.domain.kept_drafts import DraftStore
+from streamhub.domain.notifications import NotificationStore
 from streamhub.domain.presence import PresenceStore
 from streamhub.domain.retention import RetentionStore
 from streamhub.domain.scheduling import JobStore
@@ -46,10 +47,12 @@ from streamhub.persistence.memory import (
 )
 from streamhub.persistence.memory.hiding import InMemoryHidingStore
 from streamhub.persistence.memory.kept_drafts import InMemoryDraftStore
+from streamhub.persistence.memory.notifications import InMemoryNotificationStore
 from streamhub.persistence.memory.presence import InMemoryPresenceStore
 from streamhub.persistence.memory.retention import InMemoryRetentionStore
 from streamhub.persistence.memory.scheduling import InMemoryJobStore
 from streamhub.persistence.memory.search import InMemorySearch
+from streamhub.persistence.notifications import PostgresNotificationStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.postgres import Pool
 from streamhub.persistence.presence import PostgresPresenceStore
@@ -72,6 +75,7 @@ class ChatStores:
     """Another host's."""
     retention: RetentionStore
     drafts: DraftStore
+    notifications: NotificationStore
     presences: PresenceStore
     search: SearchStore
     index: SearchIndex
@@ -242,6 +246,7 @@ def in_memory() -> ChatStores:
         InMemoryJournal(tables, call_soon),
         InMemoryRetentionStore(tables),
         InMemoryDraftStore(tables),
+        InMemoryNotificationStore(tables),
         InMemoryPresenceStore(tables),
         search,
         search,
@@ -263,6 +268,7 @@ async def in_postgres(pool: Pool) -> AsyncIterator[ChatStores]:
             other,
             PostgresRetentionStore(pool),
             PostgresDraftStore(pool),
+            PostgresNotificationStore(pool),
             PostgresPresenceStore(pool),
             search,
             search,

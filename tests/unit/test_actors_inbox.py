@@ -11,7 +11,7 @@ from streamhub.domain.channels import Channel, Mention, Overview, ReadMarker
 from streamhub.domain.drafts import MessageDraft
 from streamhub.domain.envelopes import Interest, Passed
 from streamhub.domain.errors import TryAgain
-from streamhub.domain.ids import ChannelId, MessageId, UserId
+from streamhub.domain.ids import ChannelId, MessageId, NotificationId, UserId
 from streamhub.domain.kept_drafts import KeptDraft
 from streamhub.domain.messages import (
     BROKEN,
@@ -26,15 +26,21 @@ from streamhub.domain.messages import (
     Marked,
     MarkRead,
     MarkUnread,
+    NotificationCreated,
+    NotificationsRead,
+    NotifyUpdated,
     Problem,
+    ReadNotifications,
     ReadUpdated,
     SetAway,
+    SetNotify,
     TakeHint,
 )
 from streamhub.domain.reading import Marking
 from streamhub.persistence.memory import InMemoryChannelStore, InMemoryOutbox, Tables
 from streamhub.persistence.memory.commits import commit
 from streamhub.persistence.memory.kept_drafts import InMemoryDraftStore
+from streamhub.persistence.memory.notifications import InMemoryNotificationStore
 from streamhub.persistence.memory.scheduling import InMemoryJobStore
 
 ALICE, BOB = UserId("us_alice"), UserId("us_bob")
@@ -91,6 +97,7 @@ class Stage:
         self.outbox = InMemoryOutbox(self.tables)
         self.drafts = Drafts(self.tables)
         self.jobs = InMemoryJobStore(self.tables)
+        self.notifications = InMemoryNotificationStore(self.tables)
 
         async def load(key: str) -> UserId:
             return UserId(key)
@@ -98,7 +105,13 @@ class Stage:
         self.host = Bench(
             load,
             lambda user: InboxActor(
-                user, self.store, self.outbox, self.drafts, self.jobs, lambda: self.view
+                user,
+                self.store,
+                self.outbox,
+                self.drafts,
+                self.jobs,
+                self.notifications,
+                lambda: self.view,
             ),
         )
 
@@ -245,10 +258,78 @@ async def test_a_mention_is_published_as_counts_and_then_forgotten() -> None:
     await asyncio.sleep(0.9)
     assert stage.tables.outbox, "not before it was published"
     await asyncio.sleep(1.0)
-    [event] = stage.published()
+    event, created = stage.published()
     assert isinstance(event, ReadUpdated)
     assert event.marker.mentions == 1
+    assert isinstance(created, NotificationCreated)
+    assert (created.notification.kind, created.notification.seq, created.unread) == (
+        "mention",
+        11,
+        1,
+    )
     assert not stage.tables.outbox
+
+
+@simulated
+async def test_a_hint_that_comes_again_notifies_once() -> None:
+    stage = Stage()
+    await stage.begin()
+    [hint] = stage.post(11, ALICE)
+    for _ in range(3):
+        stage.hint(hint)
+        await asyncio.sleep(2.0)
+    created = [one for one in stage.published() if isinstance(one, NotificationCreated)]
+    assert len(created) == 1
+    assert await stage.notifications.unread(ALICE) == 1
+
+
+@simulated
+async def test_reading_the_channel_or_the_notification_tells_how_many_are_left() -> None:
+    stage = Stage()
+    await stage.begin()
+    hints = stage.post(11, ALICE), stage.post(12, ALICE)
+    for hint in hints[-1]:
+        stage.hint(hint)
+    await asyncio.sleep(3.0)
+    made = [one for one in stage.published() if isinstance(one, NotificationCreated)]
+    assert [(one.notification.seq, one.unread) for one in made] == [(11, 1), (12, 2)]
+    stage.host.switch.sent.clear()
+    stage.mark(11)
+    await asyncio.sleep(2.0)
+    first, second = (one.notification.id for one in made)
+    assert stage.published()[-1] == NotificationsRead(notifications=(first,), unread=1)
+    answers = [
+        stage.host.ask(ALICE, read)
+        for read in (
+            ReadNotifications(notifications=(second,)),
+            ReadNotifications(up_to=NotificationId("no_none")),
+        )
+    ]
+    await asyncio.sleep(2.0)
+    [done], [unknown] = answers
+    assert isinstance(done, NotificationsRead)
+    assert done.unread == 0
+    assert isinstance(unknown, Problem)
+    assert unknown.code == "not_found"
+
+
+@simulated
+async def test_how_much_one_hears_of_is_told_and_a_muted_channel_notifies_of_nothing() -> None:
+    stage = Stage()
+    await stage.begin()
+    answers = [
+        stage.host.ask(ALICE, SetNotify(channel=channel, level="none"))
+        for channel in (GENERAL, SECRET)
+    ]
+    await asyncio.sleep(2.0)
+    assert stage.published() == answers[0] == [NotifyUpdated(channel=GENERAL, level="none")]
+    [stranger] = answers[1]
+    assert isinstance(stranger, Problem)
+    assert stranger.code == "not_found"
+    [hint] = stage.post(11, ALICE)
+    stage.hint(hint)
+    await asyncio.sleep(2.0)
+    assert await stage.notifications.unread(ALICE) == 0
 
 
 @simulated

@@ -21,6 +21,7 @@ from streamhub.domain.schedule_messages import (
 from streamhub.domain.scheduling import Job
 from streamhub.persistence.memory import InMemoryChannelStore, InMemoryOutbox, Tables
 from streamhub.persistence.memory.kept_drafts import InMemoryDraftStore
+from streamhub.persistence.memory.notifications import InMemoryNotificationStore
 from streamhub.persistence.memory.scheduling import InMemoryJobStore
 
 ALICE, BOB = UserId("us_alice"), UserId("us_bob")
@@ -55,9 +56,12 @@ class Stage:
         async def load(key: str) -> UserId:
             return UserId(key)
 
-        self.host = Bench(
-            load, lambda user: InboxActor(user, channels, outbox, drafts, self.jobs, lambda: 1)
-        )
+        notifications = InMemoryNotificationStore(tables)
+
+        def make(user: UserId) -> InboxActor:
+            return InboxActor(user, channels, outbox, drafts, self.jobs, notifications, lambda: 1)
+
+        self.host = Bench(load, make)
         self.host.system.interests.on_interest(THERE, Interest(topics=((f"thing:{ALICE}", -1),)))
         self.host.switch.sent.clear()
 

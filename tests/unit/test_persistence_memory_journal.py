@@ -19,6 +19,7 @@ from streamhub.persistence.memory import (
 )
 from streamhub.persistence.memory.hiding import InMemoryHidingStore
 from streamhub.persistence.memory.kept_drafts import InMemoryDraftStore
+from streamhub.persistence.memory.notifications import InMemoryNotificationStore
 from streamhub.persistence.memory.presence import InMemoryPresenceStore
 from streamhub.persistence.memory.retention import InMemoryRetentionStore
 from streamhub.persistence.memory.scheduling import InMemoryJobStore
@@ -45,6 +46,7 @@ class Stage:
         others = (
             InMemoryRetentionStore(tables),
             drafts,
+            InMemoryNotificationStore(tables),
             InMemoryPresenceStore(tables),
             search,
             search,

@@ -23,6 +23,7 @@ from streamhub.domain.ids import ChannelId
 from streamhub.domain.messages import channel_actor
 from streamhub.persistence.embedded.stack import EmbeddedUrls
 from streamhub.protocol import frames
+from streamhub.protocol.notifying import NotificationCreated
 
 KEY = "the one key"
 BLOCKED = """
@@ -187,6 +188,33 @@ async def test_a_host_that_dies_around_the_reply_leaves_one_row_for_the_key(
     assert (await stage.post(stage.other, "next", "next"))[1]["seq"] == 3
     await reader.follow(4)
     assert [message.text for message in reader.messages] == ["zero", "once", "next"]
+
+
+async def test_a_mention_whose_host_dies_after_the_commit_notifies_once(stage: Stage) -> None:
+    """Nobody told the inbox: the outbox does."""
+    bob = await stage.cluster.user()
+    his = await bob.connect(stage.other)
+    await stage.ann.rest("POST", f"/v1/channels/{stage.channel}/members", {"users": [bob.id]})
+    added = (await his.event("notification.created")).body
+    assert isinstance(added, NotificationCreated)
+    stage.owner.database.answers_flow.clear()
+    sending = asyncio.ensure_future(stage.post(stage.other, f"@{bob.handle}", KEY))
+    await stage.all_stored()
+    await stage.cluster.crash(stage.owner)
+    await stage.cluster.publish()
+    assert (await sending)[0] == 201
+    assert (await stage.post(stage.other, f"@{bob.handle}", KEY))[1]["seq"] == 2
+    assert (await stage.post(stage.other, f"@{bob.handle}", "next"))[1]["seq"] == 3
+    told: dict[str, int | None] = {}
+    while len(told) < 2:
+        body = (await his.event("notification.created", 20.0)).body
+        assert isinstance(body, NotificationCreated)
+        assert body.notification.id not in told
+        told[body.notification.id] = body.notification.seq
+    assert {2, 3} == {*told.values()}
+    _, page = await bob.rest("GET", "/v1/notifications", host=stage.other)
+    assert sorted(item["id"] for item in page["items"]) == sorted([*told, added.notification.id])
+    await his.close()
 
 
 async def test_a_batch_whose_answer_is_lost_is_acknowledged_once_and_rightly(

@@ -240,6 +240,7 @@ BODIES: Mapping[str, Mapping[str, object]] = {
     "draft.set": {"text": "intruder"},
     "schedule.create": {"text": "intruder", "send_at": int(time.time() * 1000) + 3_600_000},
     "schedule.update": {"text": "intruder"},
+    "channel.notify": {"level": "none"},
     "token.create": {"name": "x", "scopes": ["chat:read"]},
 }
 
