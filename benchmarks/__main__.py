@@ -9,11 +9,21 @@ from typing import Final
 import click
 import uvloop
 
-from benchmarks import cluster, fanout, idle, log_ins, sends
+from benchmarks import cluster, fanout, history, idle, log_ins, sends
 from benchmarks.report import Line, show
-from benchmarks.target import Database, Target, embedded_database, own_hosts, running
+from benchmarks.target import (
+    Database,
+    Target,
+    another_database,
+    embedded_database,
+    own_hosts,
+    running,
+)
 
 _ALL: Final = ("fanout", "sends", "log-ins", "idle", "cluster")
+_ALONE: Final = ("history",)
+"""Parts that take minutes of their own, and run when they are named."""
+
 _OF_ANY: Final = ("fanout", "sends")
 """Parts that can measure hosts that run already."""
 
@@ -21,7 +31,7 @@ _FILES: Final = 20_000
 
 
 @click.command()
-@click.argument("parts", nargs=-1, type=click.Choice(_ALL))
+@click.argument("parts", nargs=-1, type=click.Choice((*_ALL, *_ALONE)))
 @click.option("--smoke", is_flag=True, help="Tiny sizes: whether it works, not how fast.")
 @click.option(
     "--up",
@@ -61,6 +71,11 @@ async def _measure_own(database: Database, parts: tuple[str, ...], smoke: bool, 
     if "cluster" in parts:
         many = cluster.SMOKE if smoke else cluster.Sizes()
         (await cluster.measure(database, many)).show()
+    if "history" in parts:
+        much = history.SMOKE if smoke else history.Sizes()
+        names = ("tenth", "whole")
+        tenth, whole = [await another_database(database, name) for name in names]
+        history.show(await history.measure(tenth, whole, much), much)
 
 
 async def _measure(target: Target, parts: tuple[str, ...], smoke: bool) -> None:

@@ -4,17 +4,19 @@ Words are those of the configuration `simple`, in lower case and without diacrit
 assumed, so no word is cut to its stem and none is left out.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from streamhub.domain.channels import Message, Page
 from streamhub.domain.ids import ChannelId, UserId
 from streamhub.domain.search import Behind, Indexed, Query
 from streamhub.persistence.paging import ABOVE_ALL_TIMES, before_found, found_cursor
-from streamhub.persistence.postgres import Pool, PooledConnection
+from streamhub.persistence.postgres import Pool, PooledConnection, Record
 from streamhub.persistence.rows import message_of
 from streamhub.persistence.sql import load
 
+_WEEK_MS: Final = 7 * 86_400_000
 _SEARCH: Final = load("search_messages")
 _INDEX: Final = load("index_messages")
 _BEHIND: Final = """
@@ -56,17 +58,22 @@ class PostgresSearch:
         below = before_found(cursor)
         if authors is not None and not authors:
             return Page(items=())
-        rows = await self._pool.fetch(
-            _SEARCH,
-            user,
-            query.websearch,
-            _lexemes(query, authors),
-            list(query.channels) or None,
-            -ABOVE_ALL_TIMES if query.after is None else query.after,
-            ABOVE_ALL_TIMES if query.before is None else query.before,
-            *below,
-            limit + 1,
-        )
+        before = ABOVE_ALL_TIMES if query.before is None else query.before
+        rows: Sequence[Record] = ()
+        for window in _windows(min(before, below[0], time.time_ns() // 1_000_000)):
+            rows = await self._pool.fetch(
+                _SEARCH,
+                user,
+                query.websearch,
+                "&".join(filter(None, (_lexemes(query, authors), window))),
+                list(query.channels) or None,
+                -ABOVE_ALL_TIMES if query.after is None else query.after,
+                before,
+                *below,
+                limit + 1,
+            )
+            if len(rows) > limit:
+                break
         items = tuple(map(message_of, rows[:limit]))
         return Page(items=items, next_cursor=found_cursor(items, more=len(rows) > limit))
 
@@ -89,6 +96,16 @@ class PostgresSearch:
             return Indexed(messages=messages, left=tuple(sorted(left)))
 
         return await self._pool.transact(carry_on)
+
+
+def _windows(newest_ms: int) -> Iterator[str]:
+    """What to ask for as well, one after the other until a page is full: what was posted in the
+    last weeks, then in longer times, at last nothing. So the many matches of a common word are not
+    all sorted for the newest few of them."""
+    for weeks in (1, 4, 16):
+        last = newest_ms // (weeks * _WEEK_MS)
+        yield "(" + "|".join(f"'t{weeks}:{last + ahead}'" for ahead in (1, 0, -1)) + ")"
+    yield ""
 
 
 def _lexemes(query: Query, authors: frozenset[UserId] | None) -> str:

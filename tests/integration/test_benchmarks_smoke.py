@@ -43,6 +43,13 @@ def test_clusters_send_one_copy_to_each_other_host() -> None:
     assert can_make_nodes or "LEFT OUT" in done.stderr
 
 
+def test_no_read_of_history_scans_what_grows() -> None:
+    done = run("benchmarks", "--smoke", "history")
+    for read in ("ready: channels with", "sync: 20 channels", "search: a common word"):
+        assert read in done.stdout
+    assert "scans" not in done.stdout, done.stdout
+
+
 def test_the_tables_of_scale_are_made() -> None:
     done = run("benchmarks.simulate_scale", "--smoke")
     for title in ("Placement and the view", "What one of everything costs", "10,000 users on each"):

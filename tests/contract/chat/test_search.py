@@ -1,7 +1,9 @@
 """What every store promises of finding messages."""
 
 import asyncio
+import random
 import secrets
+import time
 from itertools import count
 
 import pytest
@@ -215,6 +217,34 @@ async def test_pages_follow_each_other_also_where_times_are_the_same(chat: ChatS
     for wrong in ("", "x", "7.x", f"-1.{posted[0].id}"):
         with pytest.raises(Refused):
             await chat.search.search(alice, parsed("word"), None, wrong, 2)
+
+
+async def test_a_year_is_found_in_order_however_often_a_word_comes(chat: ChatStores) -> None:
+    """More lies in some weeks than a page holds, in others nothing, and one is not over yet."""
+    alice = chat.user()
+    channel = await chat.channel(alice)
+    now = time.time_ns() // 1_000_000
+    days = [*range(30), 31.5, 80, 81, 170, 300, 364, 365.2, -0.001]
+    drafts = [
+        replace(
+            message(channel, alice, f"daily {'rare' if day in (0, 81, 364) else ''} {day}"),
+            created_at=int(now - day * DAY_MS),
+        )
+        for day in random.Random(1).sample(days, len(days))  # noqa: S311 - any order
+    ]
+    for outcome in await chat.store_all(drafts):
+        created(outcome)
+    await settle(chat, channel, limit=100)
+    for words, wanted in (("daily", sorted(days)), ("rare", [0, 81, 364])):
+        for limit in (1, 4, 50):
+            said, cursor = list[str](), None
+            while True:
+                page = await chat.search.search(alice, parsed(words), None, cursor, limit)
+                said += [one.text.split()[-1] for one in page.items]
+                cursor = page.next_cursor
+                if cursor is None:
+                    break
+            assert said == [str(day) for day in wanted], (words, limit)
 
 
 async def test_a_reply_and_what_it_replies_to_are_both_found(chat: ChatStores) -> None:

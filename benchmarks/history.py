@@ -1,0 +1,348 @@
+"""What the product's reads cost with much history, beside a tenth of it.
+
+One database of an embedded PostgreSQL has a year of messages, another one the last tenth of such a
+year; the same reads are made in both through the product's stores. Each statement they send is
+explained with what it did: time, buffers, and the tables it read from end to end. Buffers are what
+counts: they do not depend on what else the machine does.
+"""
+
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final
+
+import asyncpg
+import click
+
+from benchmarks.report import show_table
+from benchmarks.target import Database
+from streamhub.domain.ids import ChannelId, FileId, MessageId, UserId
+from streamhub.domain.search import parsed
+from streamhub.persistence.channels import PostgresChannelStore
+from streamhub.persistence.files import PostgresFileStore
+from streamhub.persistence.notifications import PostgresNotificationStore
+from streamhub.persistence.outbox import PostgresOutbox
+from streamhub.persistence.presence import PostgresPresenceStore
+from streamhub.persistence.retention import PostgresRetentionStore
+from streamhub.persistence.scheduling import PostgresJobStore
+from streamhub.persistence.search import PostgresSearch
+
+GROWTH: Final = 1.5
+"""How many times the buffers a read may take with ten times the history..."""
+
+SLACK_BUFFERS: Final = 60
+"""... and so many more, as an index may be a level deeper; and one more for each row, as rows that
+were on one page may be on pages of their own."""
+
+_GROWING: Final = frozenset(
+    ("messages", "search_messages", "mentions", "reactions", "notifications", "editions", "members")
+)
+_DAY_MS: Final = 86_400_000
+_YEAR_MS: Final = 365 * _DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """`read_channels`: in how many channels the user is whose reads are measured."""
+
+    messages: int = 1_000_000
+    channels: int = 500
+    users: int = 2_000
+    read_channels: int = 150
+    repeats: int = 5
+
+
+SMOKE: Final = Sizes(messages=20_000, channels=50, users=200, read_channels=20, repeats=1)
+
+
+@dataclass(slots=True)
+class Cost:
+    """Of one read: of all the statements it sends, the fastest of several times."""
+
+    ms: float = 0.0
+    buffers: int = 0
+    rows: int = 0
+    scanned: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One read with a tenth of the history, and with all of it."""
+
+    name: str
+    tenth: Cost
+    whole: Cost
+
+    @property
+    def verdict(self) -> str:
+        if self.whole.scanned:
+            return f"scans {', '.join(sorted(self.whole.scanned))}"
+        most = GROWTH * self.tenth.buffers + SLACK_BUFFERS + self.whole.rows
+        if self.whole.buffers > most:
+            return "grows"
+        return "ok"
+
+
+class ExplainedPool:
+    """Explains what each statement did, besides doing it."""
+
+    def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        self._connection = connection
+        self.cost = Cost()
+
+    async def fetch(self, query: str, *values: Any) -> Any:
+        await self._explain(query, values)
+        return await self._connection.fetch(query, *values)
+
+    async def fetchrow(self, query: str, *values: Any) -> Any:
+        await self._explain(query, values)
+        return await self._connection.fetchrow(query, *values)
+
+    async def fetchval(self, query: str, *values: Any) -> Any:
+        await self._explain(query, values)
+        return await self._connection.fetchval(query, *values)
+
+    async def _explain(self, query: str, values: tuple[Any, ...]) -> None:
+        explain = f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {query}"
+        transaction = self._connection.transaction()
+        await transaction.start()
+        try:
+            (told,) = json.loads(await self._connection.fetchval(explain, *values))
+        finally:
+            await transaction.rollback()
+        plan = told["Plan"]
+        self.cost.ms += told["Execution Time"]
+        self.cost.buffers += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+        self.cost.rows += int(plan["Actual Rows"])
+        self.cost.scanned |= _scanned(plan)
+
+
+def _scanned(plan: Mapping[str, Any]) -> set[str]:
+    """Tables that grow and are read from end to end somewhere in the plan."""
+    found = set[str]()
+    if "Seq Scan" in plan["Node Type"] and plan["Relation Name"] in _GROWING:
+        found.add(plan["Relation Name"])
+    for inner in plan.get("Plans", ()):
+        found |= _scanned(inner)
+    return found
+
+
+# -- the history ---------------------------------------------------------------------------------
+
+_PEOPLE: Final = """
+    INSERT INTO users (id, handle, name, created_at)
+    SELECT 'us_' || n, 'user' || n, 'User ' || n, 0 FROM generate_series(1, {users}) AS n;
+
+    INSERT INTO channels (id, kind, visibility, name, created_by, created_at, info_rev, term, rev,
+                          seq, nth, create_key, create_digest)
+    SELECT 'ch_' || n, 'channel', CASE WHEN n % 5 = 0 THEN 'public' ELSE 'private' END, 'c' || n,
+           'us_1', 0, 1, 1, 1, 0, 0, n::text, ''
+    FROM generate_series(1, {channels}) AS n;
+
+    INSERT INTO members (channel_id, user_id, role, joined_at, rev, floor_seq, read_seq, read_nth)
+    SELECT DISTINCT ON (c, u) 'ch_' || c, 'us_' || u, 'member', 0, 1, 0, 0, 0
+    FROM (
+        SELECT c, 1 AS u FROM generate_series(1, {read_channels}) AS c
+        UNION ALL
+        SELECT c, (c * 37 + k * 7) % {users} + 1
+        FROM generate_series(1, {channels}) AS c, generate_series(1, 60) AS k
+    ) AS pairs;
+
+    INSERT INTO files (id, owner_id, name, version_id, created_at, updated_at)
+    SELECT 'fi_' || n, 'us_2', 'name', 'fv_' || n, 0, 0 FROM generate_series(1, 1000) AS n;
+
+    INSERT INTO file_versions (id, file_id, number, size_bytes, mime, crc32c, object, created_at)
+    SELECT 'fv_' || n, 'fi_' || n, 1, 1, 'text/plain', 0, 'blobs/' || n, 0
+    FROM generate_series(1, 1000) AS n;
+
+    INSERT INTO presences (user_id, dnd)
+    SELECT 'us_' || n, false FROM generate_series(1, {users}) AS n;
+"""
+
+# A few channels have most of the messages, as a few words are most of what is said (log-uniform,
+# about Zipf's law). They are spread evenly over {period} ms that end now.
+_MESSAGES: Final = """
+    WITH drawn AS (
+        SELECT n, floor(exp(random() * ln({channels} + 1)))::int AS c,
+               (n * 31) % 60 AS k,
+               {now} - {period} + n * ({period} / {messages}) AS at,
+               (SELECT string_agg('w' || floor(exp(random() * ln(20000)))::int, ' ')
+                FROM generate_series(1, 12) WHERE n > 0) AS body
+        FROM generate_series(1, {messages}) AS n
+    ), numbered AS (
+        SELECT *, row_number() OVER (PARTITION BY c ORDER BY n) AS seq FROM drawn
+    )
+    INSERT INTO messages (channel_id, seq, nth, rev, id, author_id, key, digest, body, created_at,
+                          files)
+    SELECT 'ch_' || c, seq, seq, seq + 1, 'me_' || n, 'us_' || (c * 37 + k * 7) % {users} + 1,
+           n::text, '', body, at,
+           CASE WHEN n % 50 = 0 THEN jsonb_build_array('fi_' || n % 1000) END
+    FROM numbered;
+
+    UPDATE channels c SET seq = m.seq, nth = m.seq, rev = m.seq + 1
+    FROM (SELECT channel_id, max(seq) AS seq FROM messages GROUP BY 1) m
+    WHERE c.id = m.channel_id;
+
+    UPDATE messages SET thread_id = 'me_' || n - 1, reply_number = 1
+    FROM generate_series(2, {messages}, 40) AS n
+    WHERE id = 'me_' || n AND channel_id = 'ch_1';
+
+    INSERT INTO mentions (user_id, channel_id, nth, seq)
+    SELECT DISTINCT 'us_' || (seq * 7 + 37) % {users} + 1, channel_id, nth, seq
+    FROM messages
+    WHERE substr(id, 4)::int % 20 = 0;
+
+    INSERT INTO reactions (message_id, kind, user_id, rev)
+    SELECT 'me_' || n, '+1', 'us_' || n % {users} + 1, 1
+    FROM generate_series(1, {messages}, 10) AS n;
+
+    INSERT INTO notifications (user_id, channel_id, place, id, kind, seq, by_id, created_at,
+                               read_at)
+    SELECT user_id, channel_id, seq, 'no_' || channel_id || '_' || seq || '_' || user_id, 'mention',
+           seq, 'us_2', seq, seq
+    FROM mentions;
+
+    UPDATE members m SET read_seq = greatest(0, c.seq - 50), read_nth = greatest(0, c.nth - 50)
+    FROM channels c WHERE c.id = m.channel_id;
+"""
+
+_READER: Final = UserId("us_1")
+_BUSY: Final = ChannelId("ch_1")
+
+Read = Callable[["Stores"], Awaitable[object]]
+
+
+class Stores:
+    """The product's stores over one pool, and where the busiest channel stands."""
+
+    def __init__(self, pool: ExplainedPool, heads: Mapping[ChannelId, int]) -> None:
+        given: Any = pool
+        self.heads = heads
+        self.head = heads[_BUSY]
+        self.channels = PostgresChannelStore(given)
+        self.search = PostgresSearch(given)
+        self.notifications = PostgresNotificationStore(given)
+        self.presence = PostgresPresenceStore(given)
+        self.files = PostgresFileStore(given)
+        self.jobs = PostgresJobStore(given)
+        self.outbox = PostgresOutbox(given)
+        self.retention = PostgresRetentionStore(given)
+
+    async def sync(self) -> None:
+        """20 channels, each a hundred changes behind."""
+        for channel, head in [*self.heads.items()][:20]:
+            await self.channels.changes(channel, _READER, max(0, head - 99), 100)
+
+    async def found(self, words: str) -> object:
+        return await self.search.search(_READER, parsed(words), None, None, 20)
+
+
+READS: Final[Mapping[str, Read]] = {
+    "ready: channels with unread and mentions": lambda s: s.channels.overviews(_READER),
+    "ready: unread notifications": lambda s: s.notifications.unread(_READER),
+    "history: newest page": lambda s: s.channels.history(_BUSY, _READER, limit=50),
+    "history: in the middle": lambda s: s.channels.history(
+        _BUSY, _READER, around=s.head // 2, limit=50
+    ),
+    "history: the first page": lambda s: s.channels.history(_BUSY, _READER, after=0, limit=50),
+    "thread: a page of replies": lambda s: s.channels.replies(
+        _BUSY, MessageId("me_1"), _READER, limit=50
+    ),
+    "sync: 20 channels, 100 changes each": lambda s: s.sync(),
+    "one message": lambda s: s.channels.message(MessageId("me_7"), _READER),
+    "pins": lambda s: s.channels.pins(_BUSY, _READER, None, 50),
+    "saved": lambda s: s.channels.saved(_READER, None, 50),
+    "threads": lambda s: s.channels.threads(_READER, None, 50),
+    "members": lambda s: s.channels.members(_BUSY, _READER, None, 100),
+    "discover": lambda s: s.channels.discover(_READER, None, 50),
+    "notifications: a page": lambda s: s.notifications.page(_READER, None, 50),
+    "search: a rare word": lambda s: s.found("w19990"),
+    "search: a common word": lambda s: s.found("w2"),
+    "search: two common words": lambda s: s.found("w1 w3"),
+    "search: in one channel": lambda s: s.found("w2 in:c1"),
+    "search: with a file": lambda s: s.found("w2 has:file"),
+    "a file somebody attached": lambda s: s.files.readable(FileId("fi_50"), _READER),
+    "presence: 200 users looked at": lambda s: s.presence.sharing(
+        _READER, [UserId(f"us_{n}") for n in range(1, 201)]
+    ),
+    "scheduled: a page": lambda s: s.jobs.jobs(_READER, None, None, 50),
+    "outbox: what is due": lambda s: s.outbox.due(0, 100),
+    "retention: channels that keep for a time": lambda s: s.retention.keeping(None, 100),
+}
+
+
+async def measure(tenth: Database, whole: Database, sizes: Sizes) -> list[Compared]:
+    """Fill both databases, which must be fresh, and read."""
+    before = await _measured(tenth, replace(sizes, messages=sizes.messages // 10), _YEAR_MS // 10)
+    after = await _measured(whole, sizes, _YEAR_MS)
+    return [Compared(name, before[name], after[name]) for name in READS]
+
+
+async def _measured(database: Database, sizes: Sizes, period_ms: int) -> dict[str, Cost]:
+    click.echo(f"{sizes.messages:,} messages ...", err=True)
+    connection = await asyncpg.connect(database.url, command_timeout=1800)
+    try:
+        await _fill(connection, sizes, period_ms)
+        return await _costs(connection, sizes.repeats)
+    finally:
+        await connection.close()
+
+
+async def _fill(connection: Any, sizes: Sizes, period_ms: int) -> None:
+    values = {**asdict(sizes), "now": time.time_ns() // 1_000_000, "period": period_ms}
+    await connection.execute(_PEOPLE.format_map(values))
+    await connection.execute(_MESSAGES.format_map(values))
+    pool: Any = _Transacting(connection)
+    index = PostgresSearch(pool)
+    left = [ChannelId(f"ch_{n}") for n in range(1, sizes.channels + 1)]
+    while left:
+        left = list((await index.index(left, 5_000)).left)
+    await connection.execute("VACUUM ANALYZE")
+
+
+class _Transacting:
+    """What the index needs of a pool."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.fetch = connection.fetch
+
+    async def transact(self, work: Callable[[Any], Awaitable[Any]]) -> Any:
+        async with self._connection.transaction():
+            return await work(self._connection)
+
+
+async def _costs(connection: Any, repeats: int) -> dict[str, Cost]:
+    rows = await connection.fetch("SELECT id, rev FROM channels ORDER BY length(id), id LIMIT 20")
+    heads = {ChannelId(id): rev for id, rev in rows}
+    costs: dict[str, Cost] = {}
+    for name, read in READS.items():
+        for _ in range(repeats):
+            pool = ExplainedPool(connection)
+            await read(Stores(pool, heads))
+            if name not in costs or pool.cost.ms < costs[name].ms:
+                costs[name] = pool.cost
+    return costs
+
+
+def show(compared: list[Compared], sizes: Sizes) -> None:
+    """Print the table."""
+    columns = ("read", "ms", "of a tenth", "buffers", "of a tenth ", "rows", "")
+    show_table(
+        f"{sizes.messages:,} messages, {sizes.channels} channels, {sizes.users:,} users",
+        columns,
+        [
+            (
+                one.name,
+                f"{one.whole.ms:.1f}",
+                f"{one.tenth.ms:.1f}",
+                f"{one.whole.buffers:,}",
+                f"{one.tenth.buffers:,}",
+                f"{one.whole.rows:,}",
+                one.verdict,
+            )
+            for one in compared
+        ],
+        right=columns[1:6],
+    )
