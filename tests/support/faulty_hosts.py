@@ -17,7 +17,11 @@ from streamhub.domain.messages import ActorId, channel_actor
 from streamhub.persistence.postgres import Pool, open_pool
 from streamhub.protocol.close_codes import CloseCode
 
-_CHEAP: Final = {"STREAMHUB_ARGON2_MEMORY_KIB": "8192", "STREAMHUB_ARGON2_TIME_COST": "1"}
+_CHEAP: Final = {
+    "STREAMHUB_ARGON2_MEMORY_KIB": "8192",
+    "STREAMHUB_ARGON2_TIME_COST": "1",
+    "STREAMHUB_LIMIT_REQUESTS": "1000/s burst 10000",
+}
 
 
 class FaultyHost(ChatHost):
