@@ -245,7 +245,7 @@ async def test_mutated_frames_end_in_an_answer_or_the_right_close(
     examples = [codec.encode(frame) for frame in FRAMES]
 
     def mutants() -> Iterator[Any]:
-        yield hostile.say(codec, examples[:1])  # on a slow machine no mutant may be as good
+        yield hostile.say(codec, examples[-1:])  # on a slow machine no mutant may be as good
         for seed in itertools.count():
             rng = random.Random(f"{codec.subprotocol} {seed}")  # noqa: S311
             yield hostile.say(
