@@ -17,6 +17,9 @@ from streamhub.persistence.rows import message_of
 from streamhub.persistence.sql import load
 
 _WEEK_MS: Final = 7 * 86_400_000
+_SKEW_MS: Final = 60_000
+"""How far another host's clock may be ahead of ours."""
+
 _SEARCH: Final = load("search_messages")
 _INDEX: Final = load("index_messages")
 _BEHIND: Final = """
@@ -60,7 +63,7 @@ class PostgresSearch:
             return Page(items=())
         before = ABOVE_ALL_TIMES if query.before is None else query.before
         rows: Sequence[Record] = ()
-        for window in _windows(min(before, below[0], time.time_ns() // 1_000_000)):
+        for window in _windows(min(before, below[0], time.time_ns() // 1_000_000 + _SKEW_MS)):
             rows = await self._pool.fetch(
                 _SEARCH,
                 user,
@@ -100,11 +103,11 @@ class PostgresSearch:
 
 def _windows(newest_ms: int) -> Iterator[str]:
     """What to ask for as well, one after the other until a page is full: what was posted in the
-    last weeks, then in longer times, at last nothing. So the many matches of a common word are not
-    all sorted for the newest few of them."""
-    for weeks in (1, 4, 16):
-        last = newest_ms // (weeks * _WEEK_MS)
-        yield "(" + "|".join(f"'t{weeks}:{last + ahead}'" for ahead in (1, 0, -1)) + ")"
+    last one to two weeks, then in eight to sixteen, at last nothing. So the many matches of a
+    common word are not all sorted for the newest few of them. Each is one lexeme, as | would weigh
+    all messages of that time against each match."""
+    for weeks in (1, 8):
+        yield f"'t{weeks}:{newest_ms // (weeks * _WEEK_MS)}'"
     yield ""
 
 

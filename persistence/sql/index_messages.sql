@@ -1,7 +1,7 @@
 -- Takes in what at most $3 changes did to messages of each of the channels $1, which are here up to
 -- the revs $2 and whose progress this transaction has locked. A span of revs and not a number of
 -- messages: no plan may sort all that a great channel has to find the first of them.
--- t1, t4 and t16 are the week, the four and the sixteen weeks it was posted in, see search.py.
+-- t1 and t8 are the week and the eight weeks it was posted in, and those after: see search.py.
 -- The rows to delete are sought one by one, so that no plan reads the whole table.
 WITH asked AS (
     SELECT c.id, c.rev AS head, c.gone_seq, p.rev AS seen, least(c.rev, p.rev + $3) AS upto
@@ -22,8 +22,8 @@ WITH asked AS (
     SELECT channel_id, seq, id, created_at, coalesce(edited_at, 0),
            search_words(body) || array_to_tsvector(
                ARRAY[channel_id, author_id,
-                     't1:' || created_at / 604800000, 't4:' || created_at / 2419200000,
-                     't16:' || created_at / 9676800000]
+                     't1:' || created_at / 604800000, 't1:' || created_at / 604800000 + 1,
+                     't8:' || created_at / 4838400000, 't8:' || created_at / 4838400000 + 1]
                || CASE WHEN files IS NULL THEN '{}' ELSE '{has:file}'::text[] END
                || CASE WHEN body ~* 'https?://\S' THEN '{has:link}'::text[] ELSE '{}' END)
     FROM changed
