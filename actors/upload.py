@@ -169,6 +169,8 @@ class UploadActor:
             self._seal(ctx)
         elif upload.state == "receiving" and upload.expires_at <= ctx.now_ms:
             self._end(ctx, "expired", None)
+        elif upload.state == "receiving":
+            ctx.drop()  # the row has changed: its owner is gone
 
     # -- private ----------------------------------------------------------------------------
 

@@ -64,6 +64,10 @@ _FORGET: Final = (
     "DELETE FROM notify_levels WHERE user_id = $1",
     "DELETE FROM thread_followers WHERE user_id = $1",
     "DELETE FROM invitations WHERE created_by = $1",
+    # What care of uploads and files finds overdue, it ends for good, objects and all.
+    "UPDATE uploads SET expires_at = 0 WHERE owner_id = $1 AND state = 'receiving'",
+    "UPDATE files SET trashed_at = 0 WHERE owner_id = $1 AND trashed_at IS NULL",
+    "UPDATE files SET trashed_at = 0 WHERE owner_id = $1 AND trashed_at IS NOT NULL",
     "UPDATE token_families SET address = '', client = '', last_address = NULL WHERE user_id = $1",
 )
 _END_TOKENS: Final = """

@@ -149,7 +149,8 @@ class ExplainingPool:
         return await self._pool.fetchrow(query, *args)
 
     async def fetchval(self, query: str, *args: Any) -> Any:
-        await self._explain(query, args)
+        if "EXPLAIN" not in query:
+            await self._explain(query, args)
         return await self._pool.fetchval(query, *args)
 
     async def execute(self, query: str, *args: Any) -> Any:

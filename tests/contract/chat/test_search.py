@@ -219,8 +219,12 @@ async def test_pages_follow_each_other_also_where_times_are_the_same(chat: ChatS
             await chat.search.search(alice, parsed("word"), None, wrong, 2)
 
 
-async def test_a_year_is_found_in_order_however_often_a_word_comes(chat: ChatStores) -> None:
+@pytest.mark.parametrize("many", [-1, 2_000], ids=["by weeks", "at once"])
+async def test_a_year_is_found_in_order_however_often_a_word_comes(
+    chat: ChatStores, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
     """More lies in some weeks than a page holds, in others nothing, and one is not over yet."""
+    monkeypatch.setattr("streamhub.persistence.search._MANY", many)
     alice = chat.user()
     channel = await chat.channel(alice)
     now = time.time_ns() // 1_000_000
