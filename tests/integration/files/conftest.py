@@ -1,10 +1,12 @@
 """Two hosts over PostgreSQL and S3, anew for each test, with the smallest parts S3 takes."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from support.chat_hosts import ChatCluster
+from support.fault_proxy import FaultProxy, fault_proxy
 
 from streamhub.config import load_settings
 from streamhub.persistence.embedded.stack import EmbeddedUrls
@@ -15,9 +17,33 @@ QUOTA = 64 << 20
 
 
 @pytest.fixture
+async def s3(servers: EmbeddedUrls) -> AsyncIterator[FaultProxy]:
+    """What disturbs the way to S3."""
+    async with fault_proxy(servers.objects) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def disturbed(
+    servers: EmbeddedUrls, tmp_path: Path, s3: FaultProxy
+) -> AsyncIterator[ChatCluster]:
+    """As `cluster`, with S3 behind a proxy."""
+    async with _cluster(servers, tmp_path, s3.url(servers.objects)) as cluster:
+        yield cluster
+
+
+@pytest.fixture
 async def cluster(servers: EmbeddedUrls, tmp_path: Path) -> AsyncIterator[ChatCluster]:
+    async with _cluster(servers, tmp_path, servers.objects) as cluster:
+        yield cluster
+
+
+@asynccontextmanager
+async def _cluster(
+    servers: EmbeddedUrls, tmp_path: Path, objects: str
+) -> AsyncIterator[ChatCluster]:
     environ = {
-        "STREAMHUB_S3_URL": servers.objects,
+        "STREAMHUB_S3_URL": objects,
         "STREAMHUB_PART_BYTES": str(5 << 20),
         "STREAMHUB_QUOTA_BYTES": str(QUOTA),
         "STREAMHUB_MAX_FILE_BYTES": str(100 << 20),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.chat_hosts import PASSWORD, ChatCluster, User
-from support.fault_proxy import fault_proxy
+from support.fault_proxy import FaultProxy, fault_proxy
 from support.uploads import Uploader as Http
 from support.uploads import content, digest
 
@@ -88,6 +88,31 @@ async def test_it_goes_on_after_cuts(cluster: ChatCluster, tmp_path: Path, sourc
             path = await Downloader(api, Given(user)).download(file, tmp_path / "copy")
             disturbing.cancel()
     assert digest(path.read_bytes()) == digest(source.read_bytes())
+
+
+async def test_s3_comes_and_goes(
+    disturbed: ChatCluster, s3: FaultProxy, tmp_path: Path, source: Path
+) -> None:
+    """Its connections are cut, and for a while nothing comes from it."""
+    user = await disturbed.user()
+
+    async def disturb() -> None:
+        for _ in range(5):
+            await asyncio.sleep(0.15)
+            s3.cut()
+            s3.answers_flow.clear()
+            await asyncio.sleep(0.3)
+            s3.cut()
+            s3.flow()
+
+    async with HttpApi(disturbed.hosts[0].url) as api:
+        disturbing = asyncio.create_task(disturb())
+        file = await Uploader(api, Given(user)).upload(source)
+        path = await Downloader(api, Given(user)).download(file, tmp_path / "copy")
+        await disturbing
+    assert digest(path.read_bytes()) == digest(source.read_bytes())
+    storage = await Http(user).json("GET", "/v1/storage")
+    assert (storage["used_bytes"], storage["reserved_bytes"]) == (source.stat().st_size, 0)
 
 
 async def test_it_goes_on_after_a_restart(
