@@ -125,6 +125,8 @@ class UploadStream:
             self._end = end
         if self._ended is not None:
             raise self._ended
+        if self._piece is not piece:  # it was spilled meanwhile
+            raise Refused("offset_conflict", f"the part goes on at {piece.end}")
         piece.add(frame.payload)
         self._moved_at = asyncio.get_running_loop().time()
         self.received += len(frame.payload)
