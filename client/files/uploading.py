@@ -160,6 +160,7 @@ class _Upload:
                     raise
             finally:
                 self._waiting += sorted(mine & self._left)
+                self._wake()
             if not first and not self._left:
                 return
             await asyncio.sleep(pauses.next_s())
@@ -214,6 +215,7 @@ class _Upload:
         self._partial = dict(told.partial)
         self._attached.set()
         self._tell()
+        self._wake()
         return True
 
     async def _send_part(self, link: UploadLink, part: int) -> None:
@@ -238,6 +240,10 @@ class _Upload:
     def _on_durable(self, durable: uploads.UploadDurable) -> None:
         self._left.difference_update(durable.parts)
         self._tell()
+        self._wake()
+
+    def _wake(self) -> None:
+        """What lanes wait for may have changed: parts to send, or none left."""
         for link in self._links:
             link.wake()
 
