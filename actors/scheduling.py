@@ -1,13 +1,11 @@
 """One user's scheduled sends, changed one after the other: the last one told is how it is."""
 
-from collections import deque
-from collections.abc import Awaitable, Callable
 from typing import Final
 
-from streamhub.actors.context import Context, Token
-from streamhub.domain.errors import Refused, StreamHubError
+from streamhub.actors.context import Context
+from streamhub.actors.in_turn import InTurn
+from streamhub.domain.errors import Refused
 from streamhub.domain.ids import JobId, UserId
-from streamhub.domain.messages import BROKEN, Problem
 from streamhub.domain.schedule_messages import (
     CancelJob,
     ChangeJob,
@@ -18,8 +16,6 @@ from streamhub.domain.schedule_messages import (
 )
 from streamhub.domain.scheduling import MAX_SCHEDULED, Job, JobStore
 
-_Work = Callable[[], Awaitable[Job]]
-
 
 class Scheduling:
     """Part of the inbox: what became of a job is published to all of the user's sessions."""
@@ -27,37 +23,19 @@ class Scheduling:
     def __init__(self, user: UserId, store: JobStore) -> None:
         self._user = user
         self._store = store
-        self._waiting: deque[tuple[_Work, Token | None]] = deque()
-        self._busy = False
+        self._turns = InTurn()
 
     def take(self, asked: OfSchedule, ctx: Context) -> None:
         token = None if isinstance(asked, ShowJob) else ctx.take_reply()
         now_ms = ctx.now_ms
-        self._waiting.append((lambda: self._done(asked, now_ms), token))
-        self._next(ctx)
-
-    def _next(self, ctx: Context) -> None:
-        if self._busy or not self._waiting:
-            return
-        self._busy = True
-        work, token = self._waiting.popleft()
 
         def then(job: Job, ctx: Context) -> None:
-            self._busy = False
             updated = JobUpdated(job=job)
             if token is not None:
                 ctx.answer(token, updated)
             ctx.publish(updated)
-            self._next(ctx)
 
-        def failed(error: Exception, ctx: Context) -> None:
-            self._busy = False
-            problem = Problem.of(error) if isinstance(error, StreamHubError) else BROKEN
-            if token is not None:
-                ctx.answer(token, problem)
-            self._next(ctx)
-
-        ctx.run(work, then, failed)
+        self._turns.do(lambda: self._done(asked, now_ms), then, token, ctx)
 
     async def _done(self, asked: OfSchedule, now_ms: int) -> Job:
         """Raises Refused: not_found, conflict, limit_reached, key_reused."""

@@ -1,29 +1,20 @@
 """What a user sets for itself, one after the other: the last one said is the last one kept."""
 
-from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
 
-from streamhub.actors.context import Context, Token
+from streamhub.actors.context import Context
+from streamhub.actors.in_turn import InTurn
 from streamhub.domain.channel_store import ChannelStore
 from streamhub.domain.channels import Thread
-from streamhub.domain.errors import StreamHubError
 from streamhub.domain.ids import UserId
 from streamhub.domain.messages import (
-    BROKEN,
     NOT_FOUND,
     MarkThread,
     NotifyUpdated,
-    Problem,
     SetNotify,
     ThreadUpdated,
 )
 from streamhub.domain.notifications import NotificationStore
-
-
-class _Waiting(NamedTuple):
-    wish: MarkThread | SetNotify
-    token: Token
 
 
 class Settling:
@@ -42,34 +33,19 @@ class Settling:
         self._store = store
         self._notifications = notifications
         self._on_read = on_read
-        self._waiting: deque[_Waiting] = deque()
-        self._busy = False
+        self._turns = InTurn()
 
     def take(self, wish: MarkThread | SetNotify, ctx: Context) -> None:
-        self._waiting.append(_Waiting(wish, ctx.take_reply()))
-        self._next(ctx)
-
-    def _next(self, ctx: Context) -> None:
-        if self._busy or not self._waiting:
-            return
-        self._busy = True
-        wish, token = self._waiting.popleft()
+        token = ctx.take_reply()
 
         def then(kept: ThreadUpdated | NotifyUpdated | None, ctx: Context) -> None:
-            self._busy = False
             ctx.answer(token, kept or NOT_FOUND)
             if kept is not None:
                 ctx.publish(kept)
             if isinstance(kept, ThreadUpdated) and isinstance(wish, MarkThread) and wish.seq:
                 self._on_read(kept.thread, wish.seq, ctx)
-            self._next(ctx)
 
-        def failed(error: Exception, ctx: Context) -> None:
-            self._busy = False
-            ctx.answer(token, Problem.of(error) if isinstance(error, StreamHubError) else BROKEN)
-            self._next(ctx)
-
-        ctx.run(lambda: self._keep(wish), then, failed)
+        self._turns.do(lambda: self._keep(wish), then, token, ctx)
 
     async def _keep(self, wish: MarkThread | SetNotify) -> ThreadUpdated | NotifyUpdated | None:
         if isinstance(wish, MarkThread):
