@@ -19,6 +19,7 @@ from streamhub.domain.messages import (
     Post,
     Receipt,
     channel_actor,
+    counts_as_unread,
     inbox_actor,
 )
 from streamhub.domain.people import People
@@ -126,7 +127,12 @@ class ScheduledSends:
             text=job.text,
             mentions=mentions,
             thread=job.thread,
-            counts=not job.silent and (job.thread is None or bool(mentions)),
+            counts=counts_as_unread(
+                silent=job.silent,
+                in_thread=job.thread is not None,
+                in_channel=False,
+                mentions=mentions,
+            ),
         )
         receipt = await self._asking.request(channel_actor(job.channel), post)
         assert isinstance(receipt, Receipt)

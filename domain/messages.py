@@ -88,6 +88,14 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, tag="post", omit_defaults=
     silent: bool = False
 
 
+def counts_as_unread(
+    *, silent: bool, in_thread: bool, in_channel: bool, mentions: tuple[Mention, ...]
+) -> bool:
+    """Whether it is unread in its channel: replies only if they are shown there, too, or mention
+    somebody."""
+    return not silent and (not in_thread or in_channel or bool(mentions))
+
+
 class AddMembers(msgspec.Struct, frozen=True, kw_only=True, tag="add"):
     """Make `users` members; `by` joins itself or invites. The answer is `MembersChanged`."""
 

@@ -40,6 +40,7 @@ from streamhub.domain.messages import (
     TakeHint,
     Typing,
     channel_actor,
+    counts_as_unread,
     inbox_actor,
 )
 from streamhub.domain.notifications import NotificationStore
@@ -446,7 +447,12 @@ def _post(
         files=tuple(map(FileId, body.files)),
         thread=MessageId(body.thread) if body.thread else None,
         silent=body.silent,
-        counts=not body.silent and (not body.thread or body.in_channel or bool(mentions)),
+        counts=counts_as_unread(
+            silent=body.silent,
+            in_thread=body.thread is not None,
+            in_channel=body.in_channel,
+            mentions=mentions,
+        ),
         in_channel=body.in_channel and body.thread is not None,
     )
     return Request(channel_actor(ChannelId(body.channel)), post, wire.receipt)

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
@@ -48,7 +49,7 @@ _PING: Final = frames.Ping()
 _DATA: Final = bytes((DATA,))
 
 
-class FramedSocket(ClientWriter):
+class FramedSocket(ClientWriter, ABC):
     """Reads a client's frames, does what the connection machine says, writes what comes back.
 
     What is done with commands is up to its subclasses.
@@ -199,20 +200,20 @@ class FramedSocket(ClientWriter):
         except SlowReader:
             self.too_slow()
 
+    @abstractmethod
     def _carry_out(self, command: frames.Command) -> None:
         """Begin what was asked; `_reply` or `_refuse` follows."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def _prepare(self, admitted: Admitted, auth: frames.Auth) -> Callable[[], None]:
         """Make ready for who was let in; what is returned says so. Raises TryAgain."""
-        raise NotImplementedError
 
     def _leave(self) -> None:
         """The socket is gone, or about to be."""
 
     async def _take_data(self, data: bytes) -> Close | None:
-        """A frame of data came, which is no sign of life yet."""
-        raise NotImplementedError
+        """A frame of data came, where there are any."""
+        return None
 
     def _answer(self, i: int, work: asyncio.Task[Any]) -> None:
         """What `work` came to is the reply."""

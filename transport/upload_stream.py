@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from streamhub.domain.errors import Refused, StreamHubError
 from streamhub.domain.ids import UploadId
@@ -20,6 +20,15 @@ STALLED_S: Final = 10.0
 _TELL_BYTES: Final = 1 << 20
 _MOST_PIECES: Final = 2
 _ENDS: Final = frozenset(("stale_term", "sealing", "gone", "conflict", "not_found"))
+
+
+class _Open(NamedTuple):
+    """A part that is being sent, to `end`, into a piece that has `room`."""
+
+    part: int
+    piece: Piece
+    end: int
+    room: int
 
 
 class Surroundings(Protocol):
@@ -52,17 +61,14 @@ class UploadStream:
         self.number = number
         self.credit = 0
         self.received = 0
-        self.part: int | None = None
-        """Which part is being sent, or stored."""
         self._host = host
         self._store = store
         self.ledger = ledger
         self._say = say
         self._done = {part.number for part in ledger.parts}
         self._told = 0
-        self._piece: Piece | None = None
-        self._end = 0
-        self._held = 0
+        self._open: _Open | None = None
+        self._opening: int | None = None
         self._rooms: list[int] = []
         self._asking: asyncio.Task[None] | None = None
         self._storing: set[int] = set()
@@ -85,7 +91,9 @@ class UploadStream:
     @property
     def sends(self) -> frozenset[int]:
         """The parts that are being sent or stored."""
-        return frozenset(self._storing if self.part is None else {*self._storing, self.part})
+        sent = {self._open.part} if self._open is not None else set[int]()
+        opening = {self._opening} if self._opening is not None else set[int]()
+        return frozenset(self._storing | sent | opening)
 
     def partial(self) -> tuple[tuple[int, int], ...]:
         """Parts that have begun: their numbers, and how many bytes are there."""
@@ -94,7 +102,7 @@ class UploadStream:
         stands = ((part, self._stands(part) - (part - 1) * part_bytes) for part in begun)
         return tuple((part, came) for part, came in stands if came)
 
-    def open(self) -> None:
+    def begin(self) -> None:
         """Give the first credit, at once if there is room."""
         if not self._has_more:
             return
@@ -112,32 +120,32 @@ class UploadStream:
         offset_conflict, quota_exceeded; TryAgain. Then nothing has changed."""
         self._check(frame)
         upload, end = self._store.upload, frame.offset + len(frame.payload)
-        piece = self._piece
-        if piece is None:
+        if (open := self._open) is None:
             if not frame.payload and frame.offset % upload.part_bytes == 0:
                 await self._host.declare(self.ledger, end)
                 self._store.declared(end)
                 return
-            piece = await self._begin(frame)
+            open = await self._begin(frame)
         if frame.flags & uploads.FILE_END and upload.size is None:
             await self._host.declare(self.ledger, end)
             self._store.declared(end)
-            self._end = end
         if self._ended is not None:
             raise self._ended
-        if self._piece is not piece:  # it was spilled meanwhile
-            raise Refused("offset_conflict", f"the part goes on at {piece.end}")
-        piece.add(frame.payload)
+        if self._open is not open:  # it was spilled meanwhile
+            raise Refused("offset_conflict", f"part {open.part} goes on at {open.piece.end}")
+        open.piece.add(frame.payload)
         self._moved_at = asyncio.get_running_loop().time()
         self.received += len(frame.payload)
-        ends = end == self._end
+        ends = end in (open.end, self._store.upload.size)
         if ends or self.received - self._told >= _TELL_BYTES:
             self._told = self.received
             self._say(
                 "upload.received", uploads.UploadReceived(stream=self.number, bytes=self.received)
             )
         if ends:
-            self._store_part(piece)
+            self._open = None
+            self._storing.add(open.part)
+            _ = self._host.spawn(self._stored(open))
 
     def _check(self, frame: DataFrame) -> None:
         if self._ended is not None:
@@ -154,8 +162,8 @@ class UploadStream:
             raise Refused("length_exceeded", f"the upload has {upload.size} bytes")
         if end > (part_end := self._store.part_end(frame.offset)):
             raise Refused("length_exceeded", f"its part ends at {part_end}")
-        if self._piece is not None and frame.offset != self._piece.end:
-            raise Refused("offset_conflict", f"part {self.part} goes on at {self._piece.end}")
+        if self._open is not None and frame.offset != (stands := self._open.piece.end):
+            raise Refused("offset_conflict", f"part {self._open.part} goes on at {stands}")
         flags = frame.flags
         ends_file = bool(flags & uploads.FILE_END)
         if not size and (not ends_file or upload.size is not None):
@@ -165,7 +173,7 @@ class UploadStream:
         if flags & uploads.PART_END and end != part_end and not ends_file:
             raise Refused("bad_request", f"the part ends at {part_end}", field="flags")
 
-    async def _begin(self, frame: DataFrame) -> Piece:
+    async def _begin(self, frame: DataFrame) -> _Open:
         """Open a part."""
         if self._spilling is not None:
             await asyncio.wait((self._spilling,))
@@ -177,22 +185,24 @@ class UploadStream:
             raise Refused("offset_conflict", f"part {part} is being sent")
         if frame.offset not in (first, stands):
             raise Refused("offset_conflict", f"part {part} begins at {first}, or at {stands}")
-        self.part = part
+        end = self._store.part_end(frame.offset)
+        self._opening = part
         try:
-            await self._store.reserve(self._store.part_end(frame.offset))
-            if self._rooms:
-                self._held = self._rooms.pop()
-            else:
-                self._held = await self._host.buffers.take(self._room_bytes, self.upload)
-                if self._ended is not None:
-                    self._give_back(self._held)
-                    raise self._ended
-        except BaseException:
-            self.part = None
-            raise
-        self._piece, self._end = Piece(frame.offset), self._store.part_end(frame.offset)
+            await self._store.reserve(end)
+            room = self._rooms.pop() if self._rooms else await self._room()
+        finally:
+            self._opening = None
+        self._open = _Open(part, Piece(frame.offset), end, room)
         self._ask_for_room()
-        return self._piece
+        return self._open
+
+    async def _room(self) -> int:
+        """Wait for it, and for no credit. Raises why the stream has ended."""
+        room = await self._host.buffers.take(self._room_bytes, self.upload)
+        if self._ended is not None:
+            self._give_back(room)
+            raise self._ended
+        return room
 
     def _stands(self, part: int) -> int:
         """Up to where the bytes of that part are there."""
@@ -246,29 +256,22 @@ class UploadStream:
 
     # -- storing ----------------------------------------------------------------------------
 
-    def _store_part(self, piece: Piece) -> None:
-        room, part = self._held, self.part
-        assert part is not None  # noqa: S101 - a piece has its part
-        self._piece, self.part, self._held = None, None, 0
-        self._storing.add(part)
-        _ = self._host.spawn(self._stored(piece, part, room))
-
-    async def _stored(self, piece: Piece, part: int, room: int) -> None:
+    async def _stored(self, whole: _Open) -> None:
         try:
-            standing = await self._store.store_part(piece)
+            standing = await self._store.store_part(whole.piece)
         except StreamHubError as error:
-            self._failed(piece.start, error)
+            self._failed(whole.piece.start, error)
         else:
-            self._done.add(part)
+            self._done.add(whole.part)
             if standing is not None:
                 self._host.stored(self, standing)
-                self._say(
-                    "upload.durable",
-                    uploads.UploadDurable(upload=self.upload, parts=(part,), bytes=standing.stored),
+                durable = uploads.UploadDurable(
+                    upload=self.upload, parts=(whole.part,), bytes=standing.stored
                 )
+                self._say("upload.durable", durable)
         finally:
-            self._storing.discard(part)
-            self._give_back(room)
+            self._storing.discard(whole.part)
+            self._give_back(whole.room)
             self._ask_for_room()
 
     def _failed(self, offset: int, error: StreamHubError) -> None:
@@ -290,28 +293,25 @@ class UploadStream:
         if self._host.buffers.wanted:
             while self._rooms:
                 self._give_back(self._rooms.pop())
-        if self._piece is not None and self._piece.size:
+        if self._open is not None and self._open.piece.size:
             self._spill()
 
     def _spill(self) -> None:
-        piece, room = self._piece, self._held
-        self._piece, self.part, self._held = None, None, 0
-        if piece is None:
-            return
-        if piece.size:
-            self._spilling = self._host.spawn(self._spilled(piece, room))
-        else:
-            self._give_back(room)
+        open, self._open = self._open, None
+        if open is not None and open.piece.size:
+            self._spilling = self._host.spawn(self._spilled(open))
+        elif open is not None:
+            self._give_back(open.room)
 
-    async def _spilled(self, piece: Piece, room: int) -> None:
+    async def _spilled(self, open: _Open) -> None:
         try:
-            await self._store.store_tail(piece)
+            await self._store.store_tail(open.piece)
         except StreamHubError as error:
-            self._failed(piece.start, error)
+            self._failed(open.piece.start, error)
             if self._ended is None:
-                self._give_credit(piece.size)
+                self._give_credit(open.piece.size)
         finally:
-            self._give_back(room)
+            self._give_back(open.room)
             self._spilling = None
 
     # -- its end ----------------------------------------------------------------------------
@@ -328,9 +328,9 @@ class UploadStream:
         self._let_go(why)
         if keep:
             self._spill()
-        elif self._piece is not None:
-            self._piece, self.part = None, None
-            self._give_back(self._held)
+        elif self._open is not None:
+            self._give_back(self._open.room)
+            self._open = None
         return self._spilling
 
     def _let_go(self, why: Refused) -> None:

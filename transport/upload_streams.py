@@ -54,7 +54,7 @@ class UploadStreams:
         ledger = await self.intake.attach(upload, by, term=term)
         stream = UploadStream(number, ledger, self.intake.parts_of(ledger), self, say)
         self._streams.setdefault(upload, set()).add(stream)
-        stream.open()
+        stream.begin()
         return stream, ledger
 
     async def _make_way(self, upload: UploadId) -> None:
