@@ -48,9 +48,10 @@ class UploadLink:
     Everything raises LinkLost once the connection is gone, and Refused.
     """
 
+    _connection: Connection  # whose owner it is: `open` gives it
+
     def __init__(self, on_durable: Callable[[uploads.UploadDurable], None]) -> None:
         self._on_durable = on_durable
-        self._connection: Connection | None = None
         self._changed = asyncio.Event()
         self._ready = False
         self._over: ClientError | None = None
@@ -148,10 +149,7 @@ class UploadLink:
         view = memoryview(data)
         for at in range(0, len(data), uploads.MAX_PAYLOAD):
             payload = bytes(view[at : at + uploads.MAX_PAYLOAD])
-            wanted = self._sent + len(payload)
-            if wanted > self._credit:
-                await self._until(lambda wanted=wanted: wanted <= self._credit)  # type: ignore[misc]
-            self._check()
+            await self._credited(self._sent + len(payload))
             frame = uploads.DataFrame(
                 stream=self._stream,
                 offset=offset + at,
@@ -159,12 +157,15 @@ class UploadLink:
                 payload=payload,
                 checksum=crc32c.crc32c(payload),
             )
-            self._sent = wanted
-            assert self._connection is not None  # noqa: S101 - open
+            self._sent += len(payload)
             try:
                 await self._connection.send_data(uploads.data_message(frame))
             except ConnectionError as error:
                 raise LinkLost(str(error)) from None
+
+    async def _credited(self, size: int) -> None:
+        await self._until(lambda: size <= self._credit)
+        self._check()
 
     async def wait(self, until: Callable[[], bool]) -> None:
         """Until that is so, which durable parts may bring about."""
@@ -176,13 +177,11 @@ class UploadLink:
 
     async def _ask(self, name: str, body: Incoming, kind: type[T], key: str | None) -> T:
         self._check()
-        assert self._connection is not None  # noqa: S101 - open
         try:
             reply = await self._connection.request(name, body, key, reply_within_s=_REPLY_WITHIN_S)
         except (NoReply, NotSent):
             raise LinkLost("the connection was lost") from None
-        assert isinstance(reply, kind)  # noqa: S101 - as the table of commands says
-        return reply
+        return cast(T, reply)  # as the table of commands says
 
     async def _until(self, so: Callable[[], bool]) -> None:
         while not so():

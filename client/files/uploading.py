@@ -2,9 +2,11 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from streamhub.client.errors import Refused, Unreachable
 from streamhub.client.files.errors import TransferFailed
@@ -90,8 +92,7 @@ class _Upload:
         self._journal = journal
         self._opening = opening
         self._progress = progress
-        noted = journal.read(file)
-        self._noted = noted or self._fresh()
+        self._noted = journal.read(file) or self._fresh()
         self._term: int | None = None
         self._part_bytes = 0
         self._waiting: list[int] = []
@@ -120,15 +121,10 @@ class _Upload:
 
     async def _run(self, lanes: int) -> None:
         async with asyncio.TaskGroup() as group:
-            others: list[asyncio.Task[None]] = []
             first = group.create_task(self._lane(first=True))
-            await asyncio.wait(
-                (first, waiting := asyncio.ensure_future(self._attached.wait())),
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            waiting.cancel()
+            await self._attached.wait()
             helpful = min(lanes, len(self._left)) - 1
-            others += [group.create_task(self._lane(first=False)) for _ in range(helpful)]
+            others = [group.create_task(self._lane(first=False)) for _ in range(helpful)]
             await first
             for other in others:
                 other.cancel()
@@ -185,12 +181,7 @@ class _Upload:
         """False: it is a file already."""
         if self._noted.upload is None:
             told = await link.attach("upload.open", self._opening, self._noted.key)
-            self._noted = Progress(
-                size=self._noted.size,
-                changed_ns=self._noted.changed_ns,
-                key=self._noted.key,
-                upload=told.upload,
-            )
+            self._noted = replace(self._noted, upload=told.upload)
             self._journal.write(self._noted)
         else:
             term = None if first else self._term
@@ -256,7 +247,7 @@ class _Upload:
         self._term, self._noted = None, self._fresh()
 
 
-def _bytes_of(parts: Sequence[int] | set[int], part_bytes: int, size: int) -> int:
+def _bytes_of(parts: set[int], part_bytes: int, size: int) -> int:
     return sum(min(part_bytes, size - (part - 1) * part_bytes) for part in parts)
 
 
