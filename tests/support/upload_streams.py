@@ -1,5 +1,6 @@
 """A bulk uploader in tests: streams over `/v1/uploads/ws`, frame by frame."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -125,10 +126,14 @@ class Stream:
 
     def cut(self) -> None:
         """End the connection without a word."""
+        self.transport.abort()
+
+    @property
+    def transport(self) -> asyncio.WriteTransport:
         connection = self.socket.ws._response.connection
         assert connection is not None
-        assert connection.transport is not None
-        connection.transport.abort()
+        assert isinstance(connection.transport, asyncio.WriteTransport)
+        return connection.transport
 
     async def close(self) -> None:
         await self.socket.close()

@@ -12,6 +12,7 @@ from support.uploads import Uploader, content, digest
 from streamhub.domain.ids import UploadId
 from streamhub.domain.messages import upload_actor
 from streamhub.protocol import uploads
+from streamhub.protocol.received import reply_body
 
 MIB = 1 << 20
 PART = 5 * MIB
@@ -116,10 +117,13 @@ async def test_an_upload_that_is_being_put_together(
     reply = await finishing
     if reply.problem is not None:  # whoever was asked is gone
         assert reply.problem.code in ("unknown", "moved", "unavailable", "timeout"), reply
-    elif reply.body["state"] == "sealing":  # type: ignore[index]
-        event = await other.socket.event(STATE, 30)
-        assert isinstance(event.body, uploads.UploadState)
-        assert event.body.state == "ready"
+    else:
+        state = reply_body("upload.finish", reply.body)
+        assert isinstance(state, uploads.UploadState)
+        if state.state == "sealing":
+            event = await other.socket.event(STATE, 30)
+            assert isinstance(event.body, uploads.UploadState)
+            assert event.body.state == "ready"
 
     async def made() -> str | None:
         return (await Stream.attach(user, stream.told.upload, survivor)).told.file

@@ -1,6 +1,7 @@
 """Many uploads at once, some of them stalled for ever: a host holds what it may, and goes on."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 from support.chat_hosts import ChatCluster, Socket
@@ -62,7 +63,7 @@ async def test_memory_is_bounded_and_the_others_finish(
     files = await asyncio.gather(*map(finish, brisk), *map(stall, stalled), chat())
     assert max(held) <= BUDGET
     assert max(held) > BUDGET // 2, "there was something to hold"
-    _, got = await Uploader(user).content(files[0])
+    _, got = await Uploader(user).content(files[0] or "")
     assert digest(got) == digest(sent)
 
     async def is_free() -> bool:
@@ -76,7 +77,7 @@ async def test_memory_is_bounded_and_the_others_finish(
     assert (await late.finish()).state == "ready"
 
 
-async def _chatting(cluster: ChatCluster):  # type: ignore[no-untyped-def]
+async def _chatting(cluster: ChatCluster) -> Callable[[], Awaitable[None]]:
     """Somebody who posts on the same host, and hears it."""
     bob = await cluster.user()
     _, channel = await bob.rest("POST", "/v1/channels", {"name": "a", "visibility": "private"})
