@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import asyncpg
@@ -39,7 +40,18 @@ PROBE_BUFFERS: Final = 5
 """What finding a row by an index takes: as much for each row that there is more."""
 
 _GROWING: Final = frozenset(
-    ("messages", "search_messages", "mentions", "reactions", "notifications", "editions", "members")
+    (
+        "editions",
+        "members",
+        "mentions",
+        "messages",
+        "notifications",
+        "reactions",
+        "saved_messages",
+        "scheduled",
+        "search_messages",
+        "thread_followers",
+    )
 )
 _DAY_MS: Final = 86_400_000
 _YEAR_MS: Final = 365 * _DAY_MS
@@ -190,10 +202,6 @@ _MESSAGES: Final = """
     FROM (SELECT channel_id, max(seq) AS seq FROM messages GROUP BY 1) m
     WHERE c.id = m.channel_id;
 
-    UPDATE messages SET thread_id = 'me_' || n - 1, reply_number = 1
-    FROM generate_series(2, {messages}, 40) AS n
-    WHERE id = 'me_' || n AND channel_id = 'ch_1';
-
     INSERT INTO mentions (user_id, channel_id, nth, seq)
     SELECT DISTINCT 'us_' || (seq * 7 + 37) % {users} + 1, channel_id, nth, seq
     FROM messages
@@ -213,19 +221,81 @@ _MESSAGES: Final = """
     FROM channels c WHERE c.id = m.channel_id;
 """
 
+# One thread goes through all of the busiest channel, the others have one reply each. Of what a user
+# may have only so much, the reader has that much.
+_MORE: Final = """
+    UPDATE messages m
+    SET thread_id = r.id, reply_number = CASE r.seq WHEN 1 THEN m.seq / 10 ELSE 1 END
+    FROM messages r
+    WHERE m.seq % 10 = 0 AND r.channel_id = m.channel_id
+      AND r.seq = CASE m.channel_id WHEN 'ch_1' THEN 1 ELSE m.seq - 1 END;
+
+    UPDATE messages r SET replies = t.replies, last_reply_seq = t.seq, last_reply_at = t.at
+    FROM (SELECT thread_id, max(reply_number) AS replies, max(seq) AS seq, max(created_at) AS at
+          FROM messages WHERE thread_id IS NOT NULL GROUP BY 1) t
+    WHERE r.id = t.thread_id;
+
+    INSERT INTO thread_followers (user_id, root_id, following, read_number)
+    SELECT DISTINCT author_id, thread_id, true, 0 FROM messages WHERE thread_id IS NOT NULL
+    UNION
+    (SELECT 'us_1', r.id, true, 0 FROM messages r JOIN members m USING (channel_id)
+     WHERE r.replies > 0 AND m.user_id = 'us_1' LIMIT 1000);
+
+    INSERT INTO saved_messages (user_id, message_id, saved_at)
+    SELECT author_id, id, created_at FROM messages WHERE seq % 20 = 1
+    UNION
+    (SELECT 'us_1', s.id, s.created_at FROM messages s JOIN members m USING (channel_id)
+     WHERE m.user_id = 'us_1' LIMIT 1000);
+
+    INSERT INTO editions (message_id, body, written_at)
+    SELECT id, body, created_at FROM messages, generate_series(1, 3) WHERE seq % 20 = 2;
+
+    UPDATE messages SET edited_at = created_at WHERE seq % 20 = 2;
+
+    UPDATE messages SET deleted_at = created_at, body = '' WHERE seq % 30 = 3;
+
+    UPDATE messages SET pinned_at = created_at, pinned_by = author_id WHERE seq BETWEEN 4 AND 100;
+
+    INSERT INTO notifications (user_id, channel_id, place, id, kind, seq, by_id, created_at)
+    SELECT 'us_1', channel_id, seq, 'no_' || n.id, 'mention', seq, author_id, created_at
+    FROM messages n JOIN members m USING (channel_id)
+    WHERE m.user_id = 'us_1' LIMIT 1000
+    ON CONFLICT (user_id, channel_id, place) DO UPDATE SET read_at = NULL;
+
+    INSERT INTO scheduled (id, user_id, channel_id, body, silent, send_at, created_at, due_at,
+                           state, ended_at, key, digest)
+    SELECT 'jo_' || n, 'us_' || n % {users} + 1, 'ch_1', '', false, n, n, n,
+           CASE WHEN n > 10 * {users} THEN 'sent' ELSE 'pending' END,
+           CASE WHEN n > 10 * {users} THEN n END, n::text, ''
+    FROM generate_series(1, 10 * {users} + {messages} / 20) AS n;
+"""
+
 _READER: Final = UserId("us_1")
 _BUSY: Final = ChannelId("ch_1")
+
+
+def _day(ago: int) -> str:
+    return datetime.fromtimestamp(time.time() - ago * 86_400, UTC).date().isoformat()
+
 
 Read = Callable[["Stores"], Awaitable[object]]
 
 
 class Stores:
-    """The product's stores over one pool, and where the busiest channel stands."""
+    """The product's stores over one pool, where the channels stand, and two messages of the
+    busiest: the root of its long thread, and one that was edited."""
 
-    def __init__(self, pool: ExplainedPool, heads: Mapping[ChannelId, int]) -> None:
+    def __init__(
+        self,
+        pool: ExplainedPool,
+        heads: Mapping[ChannelId, int],
+        root: MessageId,
+        edited: MessageId,
+    ) -> None:
         given: Any = pool
         self.heads = heads
         self.head = heads[_BUSY]
+        self.root, self.edited = root, edited
         self.channels = PostgresChannelStore(given)
         self.search = PostgresSearch(given)
         self.notifications = PostgresNotificationStore(given)
@@ -240,8 +310,9 @@ class Stores:
         for channel, head in [*self.heads.items()][:20]:
             await self.channels.changes(channel, _READER, max(0, head - 99), 100)
 
-    async def found(self, words: str) -> object:
-        return await self.search.search(_READER, parsed(words), None, None, 20)
+    async def found(self, words: str, author: UserId | None = None) -> object:
+        authors = None if author is None else frozenset((author,))
+        return await self.search.search(_READER, parsed(words), authors, None, 20)
 
 
 READS: Final[Mapping[str, Read]] = {
@@ -252,11 +323,13 @@ READS: Final[Mapping[str, Read]] = {
         _BUSY, _READER, around=s.head // 2, limit=50
     ),
     "history: the first page": lambda s: s.channels.history(_BUSY, _READER, after=0, limit=50),
-    "thread: a page of replies": lambda s: s.channels.replies(
-        _BUSY, MessageId("me_1"), _READER, limit=50
+    "history: before a message far back": lambda s: s.channels.history(
+        _BUSY, _READER, before=s.head // 4, limit=50
     ),
+    "thread: a page of replies": lambda s: s.channels.replies(_BUSY, s.root, _READER, limit=50),
     "sync: 20 channels, 100 changes each": lambda s: s.sync(),
-    "one message": lambda s: s.channels.message(MessageId("me_7"), _READER),
+    "one message": lambda s: s.channels.message(s.root, _READER),
+    "editions of one message": lambda s: s.channels.editions(s.edited, _READER),
     "pins": lambda s: s.channels.pins(_BUSY, _READER, None, 50),
     "saved": lambda s: s.channels.saved(_READER, None, 50),
     "threads": lambda s: s.channels.threads(_READER, None, 50),
@@ -268,6 +341,9 @@ READS: Final[Mapping[str, Read]] = {
     "search: two common words": lambda s: s.found("w1 w3"),
     "search: in one channel": lambda s: s.found("w2 in:c1"),
     "search: with a file": lambda s: s.found("w2 has:file"),
+    "search: by one author": lambda s: s.found("w2", UserId("us_39")),
+    "search: by one author, a rare word": lambda s: s.found("w19990", UserId("us_39")),
+    "search: before a day": lambda s: s.found(f"w2 before:{_day(10)}"),
     "a file somebody attached": lambda s: s.files.readable(FileId("fi_50"), _READER),
     "presence: 200 users looked at": lambda s: s.presence.sharing(
         _READER, [UserId(f"us_{n}") for n in range(1, 201)]
@@ -299,6 +375,7 @@ async def _fill(connection: Any, sizes: Sizes, period_ms: int) -> None:
     values = {**asdict(sizes), "now": time.time_ns() // 1_000_000, "period": period_ms}
     await connection.execute(_PEOPLE.format_map(values))
     await connection.execute(_MESSAGES.format_map(values))
+    await connection.execute(_MORE.format_map(values))
     pool: Any = _Transacting(connection)
     index = PostgresSearch(pool)
     left = [ChannelId(f"ch_{n}") for n in range(1, sizes.channels + 1)]
@@ -322,11 +399,16 @@ class _Transacting:
 async def _costs(connection: Any, repeats: int) -> dict[str, Cost]:
     rows = await connection.fetch("SELECT id, rev FROM channels ORDER BY length(id), id LIMIT 20")
     heads = {ChannelId(id): rev for id, rev in rows}
+    root, edited = await connection.fetchrow(
+        "SELECT min(id) FILTER (WHERE seq = 1), min(id) FILTER (WHERE seq = 2) FROM messages"
+        " WHERE channel_id = $1 AND seq <= 2",
+        _BUSY,
+    )
     costs: dict[str, Cost] = {}
     for name, read in READS.items():
         for _ in range(repeats):
             pool = ExplainedPool(connection)
-            await read(Stores(pool, heads))
+            await read(Stores(pool, heads, MessageId(root), MessageId(edited)))
             if name not in costs or pool.cost.ms < costs[name].ms:
                 costs[name] = pool.cost
     return costs

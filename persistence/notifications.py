@@ -40,6 +40,7 @@ _PAGE: Final = f"""
 """
 _UNREAD: Final = f"""
     SELECT n.user_id, count(*) {_SHOWN} AND n.user_id = ANY ($1::text[]) AND n.read_at IS NULL
+      AND r.user_id = ANY ($1::text[])
     GROUP BY n.user_id
 """
 _TIDY: Final = f"""
