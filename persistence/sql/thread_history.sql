@@ -1,6 +1,8 @@
 -- Replies to message $6 of channel $1 around seq $3 that reader $2 may see: the $4 + 1 newest below it and the
 -- $5 + 1 oldest from it on, in seq order, each with the channel's rev. The one too many on a side
 -- says that there is more. A row without a message: there is none. No row: not a member.
+-- That the thread is of the channel is asked of the page: within, a planner thinks few pass, and reads and
+-- sorts the whole thread.
 WITH mine AS (
     SELECT c.rev, m.floor_seq
     FROM channels c
@@ -14,11 +16,11 @@ SELECT mine.rev AS head, m.id, m.channel_id, m.seq, m.nth, m.rev, m.author_id, m
 FROM mine
 LEFT JOIN LATERAL (
     (SELECT * FROM messages
-     WHERE thread_id = $6 AND channel_id || '' = $1 AND seq < $3 AND seq > mine.floor_seq
+     WHERE thread_id = $6 AND seq < $3 AND seq > mine.floor_seq
      ORDER BY seq DESC LIMIT $4::int + 1)
     UNION ALL
     (SELECT * FROM messages
-     WHERE thread_id = $6 AND channel_id || '' = $1 AND seq >= $3 AND seq > mine.floor_seq
+     WHERE thread_id = $6 AND seq >= $3 AND seq > mine.floor_seq
      ORDER BY seq LIMIT $5::int + 1)
-) m ON true
+) m ON m.channel_id = $1
 ORDER BY m.seq
