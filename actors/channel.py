@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from streamhub.actors.context import Context, Token
 from streamhub.actors.ring import Ring, RingBudget
@@ -20,7 +20,7 @@ from streamhub.domain.changes import (
     Settled,
     Unchanged,
 )
-from streamhub.domain.channels import MAX_SEEN, Loaded, Member, Wrote
+from streamhub.domain.channels import MAX_SEEN, Loaded, Member, SystemNote, Wrote
 from streamhub.domain.drafts import (
     BanDraft,
     Delete,
@@ -32,6 +32,7 @@ from streamhub.domain.drafts import (
     MemberDraft,
     MembershipDraft,
     MessageDraft,
+    NoteDraft,
     React,
     RevisionDraft,
 )
@@ -93,13 +94,16 @@ class ChannelActor:
     Nobody sees a number, a text or a member that is not committed.
     """
 
-    def __init__(self, loaded: Loaded, budget: RingBudget) -> None:
+    def __init__(self, loaded: Loaded, budget: RingBudget, *, noted_members: int = 0) -> None:
+        """Up to `noted_members` the history says who joins and leaves."""
         self._channel = loaded.channel
         self._head = loaded.head
         self._roster = Roster(loaded)
         self._slow_mode = SlowMode(loaded.wrote)
         self._ring = Ring(budget, loaded.head.rev)
         self._recent: OrderedDict[Identity, tuple[bytes, Receipt]] = OrderedDict()
+        self._noted_members = noted_members
+        self._joining = 0
         self._pending: dict[Identity, tuple[bytes, list[Token]]] = {}
 
     def handle(self, message: Any, ctx: Context) -> None:
@@ -199,6 +203,7 @@ class ChannelActor:
             at=ctx.now_ms,
             floor_seq=None if self._channel.seen_from_joining else 0,
             by=add.by,
+            note=self._note("added", add.by, users, ctx),
         )
         self._store_members(draft, ctx)
 
@@ -215,18 +220,25 @@ class ChannelActor:
             ctx.reply(MembersChanged(rev=self._head.rev, members=()))
             return
         draft = LeaveDraft(
-            channel=self._channel.id, term=self._head.term, users=users, at=ctx.now_ms
+            channel=self._channel.id,
+            term=self._head.term,
+            users=users,
+            at=ctx.now_ms,
+            note=self._note("removed", remove.by, users, ctx),
         )
         self._store_members(draft, ctx)
 
     def on_ban(self, ban: BanMembers, ctx: Context) -> None:
         check_may_ban(self._channel, self._members, ban.by, ban.users, everywhere=ban.everywhere)
         channel, term, users = self._channel.id, self._head.term, ban.users
+        if not ban.on:
+            draft = MemberDraft(channel=channel, term=term, users=users, unban=True)
+            self._store_members(draft, ctx)
+            return
+        present = tuple(user for user in dict.fromkeys(users) if user in self._members)
+        note = self._note("removed", ban.by, present, ctx)
         self._store_members(
-            BanDraft(channel=channel, term=term, users=users, at=ctx.now_ms)
-            if ban.on
-            else MemberDraft(channel=channel, term=term, users=users, unban=True),
-            ctx,
+            BanDraft(channel=channel, term=term, users=users, at=ctx.now_ms, note=note), ctx
         )
 
     def on_update_member(self, update: UpdateMember, ctx: Context) -> None:
@@ -375,14 +387,29 @@ class ChannelActor:
             called_by(self._channel, self._members, revise.by, revise.operation.mentions)
         return member
 
+    def _note(
+        self, kind: Literal["added", "removed"], by: UserId, users: tuple[UserId, ...], ctx: Context
+    ) -> NoteDraft | None:
+        """What the history says of a change of members, while they are few: those count who are
+        on their way in, too."""
+        coming = self._joining + (len(users) if kind == "added" else 0)
+        if not users or len(self._members) + coming > self._noted_members:
+            return None
+        note = SystemNote(kind=_OF_ONESELF[kind] if users == (by,) else kind, users=users)
+        return NoteDraft(id=MessageId(ctx.new_id(MESSAGE)), author=by, note=note)
+
     def _store_members(self, draft: MembershipDraft, ctx: Context) -> None:
         token = ctx.take_reply()
+        joining = len(draft.users) if isinstance(draft, JoinDraft) else 0
+        self._joining += joining
 
         def then(outcome: Settled, ctx: Context) -> None:
             assert isinstance(outcome, Committed)  # membership has no keys to repeat
+            self._joining -= joining
             self.on_members_changed(token, outcome, ctx)
 
         def failed(failure: NotStored, ctx: Context) -> None:
+            self._joining -= joining
             self.on_not_stored(token, failure, ctx)
 
         ctx.store(draft, then, failed)
@@ -433,6 +460,8 @@ class ChannelActor:
 
 _OF_MODERATORS: Final = frozenset({"slow_mode_s"})
 """Rules that are not for owners alone."""
+
+_OF_ONESELF: Final[dict[str, Literal["joined", "left"]]] = {"added": "joined", "removed": "left"}
 
 _KEY_REUSED: Final = Problem(
     code="key_reused", detail="the key was used before for another message", field="k"

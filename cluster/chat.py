@@ -118,7 +118,7 @@ class Chat:
             on_stranger=membership.look,
             tls=tls,
         )
-        kinds = self._kinds()
+        kinds = self._kinds(settings.chat.system_messages_members)
         if filing is not None:
             kinds["upload"] = filing.kind
         self.actors = ActorSystem(
@@ -229,11 +229,11 @@ class Chat:
 
     # -- parts ------------------------------------------------------------------------------
 
-    def _kinds(self) -> dict[str, Kind]:
+    def _kinds(self, noted_members: int) -> dict[str, Kind]:
         budget = RingBudget()
 
         def make_channel(loaded: Loaded) -> ChannelActor:
-            return ChannelActor(loaded, budget)
+            return ChannelActor(loaded, budget, noted_members=noted_members)
 
         def make_inbox(user: UserId) -> InboxActor:
             return InboxActor(

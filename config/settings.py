@@ -167,6 +167,11 @@ class ChatSettings:
         rules.whole(0, 10 * 365 * 86_400),
         "Seconds for which authors may edit a message; 0: for ever. What it said is kept.",
     )
+    system_messages_members: int = setting(
+        50,
+        rules.whole(0, 1000),
+        "Members of a channel up to which its history says who joins and leaves; 0: it never does.",
+    )
     presence: bool = setting(
         True, rules.FLAG, "Whether people see who of those they share a channel with is there."
     )

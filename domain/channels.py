@@ -109,12 +109,21 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     calls: Literal["channel", "here"] | None = None
 
 
+class SystemNote(msgspec.Struct, frozen=True, kw_only=True):
+    """What a message says that the server wrote in the place of a text: its author `joined` or
+    `left`, or `added` or `removed` these users."""
+
+    kind: Literal["joined", "added", "left", "removed"]
+    users: tuple[UserId, ...]
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A committed message. `rev` is that of its last change; `nth` is that of the last counted
     message up to this one; times in ms. A deleted one keeps its numbers and loses its text.
 
     `thread` is the message it replies to, which counts its `replies`, deleted ones included; a
-    reply is shown in the channel, too, if it is `in_channel`.
+    reply is shown in the channel, too, if it is `in_channel`. A message of the `system` has no
+    text of its own.
     """
 
     id: MessageId
@@ -137,6 +146,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     replies: int = 0
     last_reply_seq: int | None = None
     last_reply_at: int | None = None
+    system: SystemNote | None = None
 
 
 class Edition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

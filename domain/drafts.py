@@ -3,7 +3,7 @@
 import msgspec
 from msgspec.structs import replace
 
-from streamhub.domain.channels import Channel, Mention, Role
+from streamhub.domain.channels import Channel, Mention, Role, SystemNote
 from streamhub.domain.ids import ChannelId, FileId, MessageId, UserId
 
 
@@ -53,12 +53,22 @@ class MessageDraft(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
 
+class NoteDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """A message of the system that follows a change of members, if there is one. Of the users it
+    names those stay that changed."""
+
+    id: MessageId
+    author: UserId
+    note: SystemNote
+
+
 class JoinDraft(msgspec.Struct, frozen=True, kw_only=True):
     """Make `users` members with `role`, as `by` wants, from `floor_seq` on (None: the head at the
     commit).
 
-    What is there already counts as read. Who is a member, or banned, stays as they are; if that is
-    everybody, the outcome is Committed with no `members`, the head unchanged and no rev taken.
+    What is there already counts as read. A `note` of it is part of the same commit, and the second
+    of its changes. Who is a member, or banned, stays as they are; if that is everybody, the
+    outcome is Committed with no `members`, the head unchanged and no rev taken.
     """
 
     channel: ChannelId
@@ -68,6 +78,7 @@ class JoinDraft(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     floor_seq: int | None = 0
     by: UserId | None = None
+    note: NoteDraft | None = None
 
 
 class LeaveDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +89,7 @@ class LeaveDraft(msgspec.Struct, frozen=True, kw_only=True):
     term: int
     users: tuple[UserId, ...]
     at: int
+    note: NoteDraft | None = None
 
 
 class BanDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +100,7 @@ class BanDraft(msgspec.Struct, frozen=True, kw_only=True):
     term: int
     users: tuple[UserId, ...]
     at: int
+    note: NoteDraft | None = None
 
 
 class MemberDraft(msgspec.Struct, frozen=True, kw_only=True):

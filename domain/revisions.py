@@ -19,6 +19,7 @@ from streamhub.domain.reactions import MAX_KINDS, Reaction, Tally
 NO_MESSAGE = Declined(code="not_found", detail="there is no such message here", field="message")
 _GONE = Declined(code="gone", detail="the message was deleted", field="message")
 _NOT_YOURS = Declined(code="forbidden", detail="only its author edits a message")
+_NOT_EDITED = Declined(code="forbidden", detail="what the server wrote is not edited")
 _NOT_YOURS_EITHER = Declined(
     code="forbidden", detail="only its author and the channel's moderators delete a message"
 )
@@ -105,6 +106,8 @@ class Revision:
 
     def _edit(self, draft: RevisionDraft, edit: Edit) -> Declined | None:
         message = self._message
+        if message.system is not None:
+            return _NOT_EDITED
         if message.author != draft.by:
             return _NOT_YOURS
         if edit.within_ms is not None and draft.at - message.created_at > edit.within_ms:
@@ -122,7 +125,8 @@ class Revision:
         return None
 
     def _delete(self, draft: RevisionDraft) -> Declined | None:
-        if self._message.author != draft.by and not draft.moderates:
+        own = self._message.author == draft.by and self._message.system is None
+        if not own and not draft.moderates:
             return _NOT_YOURS_EITHER
         self._message = replace(
             self._message,

@@ -82,7 +82,7 @@ _BANNED_ONES: Final = """
 _WROTE: Final = """
     SELECT DISTINCT ON (author_id) author_id, created_at, key
     FROM (SELECT m.author_id, m.created_at, m.key, m.seq FROM messages m
-          WHERE m.channel_id = $1 ORDER BY m.seq DESC LIMIT $2) newest
+          WHERE m.channel_id = $1 AND m.system IS NULL ORDER BY m.seq DESC LIMIT $2) newest
     WHERE created_at > extract(epoch FROM now()) * 1000 - $3::bigint * 1000
     ORDER BY author_id, seq DESC
 """

@@ -13,6 +13,7 @@ from streamhub.domain.changes import (
     MembersJoined,
     MembersLeft,
     MembersUpdated,
+    MessageCreated,
     NotStored,
     Outcome,
 )
@@ -27,6 +28,7 @@ from streamhub.domain.drafts import (
     MembershipDraft,
 )
 from streamhub.domain.retention import EXPIRED_AT_ONCE
+from streamhub.domain.system_notes import with_note
 from streamhub.persistence.postgres import Connection, Record
 from streamhub.persistence.rows import CHANNEL_COLUMNS, channel_of, member_of
 from streamhub.persistence.sql import load
@@ -35,6 +37,7 @@ _JOIN: Final = load("join_members")
 _LEAVE: Final = load("leave_members")
 _BAN: Final = load("ban_members")
 _UPDATE: Final = load("update_members")
+_NOTE: Final = load("append_note")
 _INFO: Final = f"{load('update_channel')} {CHANNEL_COLUMNS}"
 _EXPIRE: Final = (
     f"{load('expire_messages')} {CHANNEL_COLUMNS} FROM head c LEFT JOIN hinted o ON true"
@@ -59,8 +62,16 @@ async def manage(
     if isinstance(draft, InfoDraft):
         row = await connection.fetchrow(_INFO, *_properties(draft))
         return _updated(draft, row) if row is not None else _STALE
-    rows = await _change_members(connection, draft)
-    return _changed(draft, rows) if rows else _STALE
+    if isinstance(draft, MemberDraft) or draft.note is None:
+        rows = await _change_members(connection, draft)
+        return _changed(draft, rows) if rows else _STALE
+    async with connection.transaction():
+        rows = await _change_members(connection, draft)
+        if not rows:
+            return _STALE
+        noted = with_note(_changed(draft, rows), draft.note, draft.at)
+        await _keep_note(connection, noted)
+    return noted
 
 
 async def _change_members(connection: Connection, draft: MembershipDraft) -> list[Record]:
@@ -74,6 +85,15 @@ async def _change_members(connection: Connection, draft: MembershipDraft) -> lis
             return await connection.fetch(_BAN, *where, users, at)
         case MemberDraft(role=role, muted_until=until, unban=unban):
             return await connection.fetch(_UPDATE, *where, users, role, until, unban)
+
+
+async def _keep_note(connection: Connection, noted: Committed) -> None:
+    for created in noted.also:
+        assert isinstance(created, MessageCreated)  # noqa: S101 - for the type checker
+        message = created.message
+        note = msgspec.json.encode(message.system).decode()
+        where = (message.channel, message.id, message.author)
+        await connection.execute(_NOTE, *where, message.created_at, note)
 
 
 def _changed(draft: MembershipDraft, rows: Sequence[Record]) -> Committed:

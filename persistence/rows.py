@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from streamhub.domain.channels import Channel, Edition, Member, Mention, Message, Rules
+from streamhub.domain.channels import Channel, Edition, Member, Mention, Message, Rules, SystemNote
 from streamhub.domain.ids import FileId
 from streamhub.domain.reactions import Reaction
 
@@ -16,7 +16,7 @@ CHANNEL_COLUMNS: Final = (
 MESSAGE_COLUMNS: Final = (
     "m.id, m.channel_id, m.seq, m.nth, m.rev, m.author_id, m.body, m.created_at, m.mentions,"
     " m.thread_id, m.files, m.edited_at, m.deleted_at, m.reactions, m.pinned_at, m.pinned_by,"
-    " m.in_channel, m.replies, m.last_reply_seq, m.last_reply_at"
+    " m.in_channel, m.replies, m.last_reply_seq, m.last_reply_at, m.system"
 )
 MEMBER_COLUMNS: Final = (
     "m.user_id, m.role, m.joined_at, m.rev, m.left_at, m.floor_seq, m.muted_until, m.banned_at"
@@ -25,6 +25,7 @@ MEMBER_COLUMNS: Final = (
 _rules = msgspec.json.Decoder(Rules)
 _mentions = msgspec.json.Decoder(tuple[Mention, ...])
 _reactions = msgspec.json.Decoder(tuple[Reaction, ...])
+_system = msgspec.json.Decoder(SystemNote)
 _files = msgspec.json.Decoder(tuple[FileId, ...])
 _encoder = msgspec.json.Encoder()
 
@@ -63,7 +64,7 @@ def message_of(row: Iterable[Any]) -> Message:
         pinned_by,
         *thread_rest,
     ) = rest
-    in_channel, replies, last_reply_seq, last_reply_at = thread_rest
+    in_channel, replies, last_reply_seq, last_reply_at, system = thread_rest
     return Message(
         id=id,
         channel=channel,
@@ -85,6 +86,7 @@ def message_of(row: Iterable[Any]) -> Message:
         replies=replies or 0,
         last_reply_seq=last_reply_seq,
         last_reply_at=last_reply_at,
+        system=_system.decode(system) if system else None,
     )
 
 

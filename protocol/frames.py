@@ -89,12 +89,21 @@ class ReactionObject(Outgoing, frozen=True, kw_only=True):
     users: tuple[UserId, ...]
 
 
+class SystemNoteObject(Outgoing, frozen=True, kw_only=True):
+    """What the server says in a channel of few members: the message's author `joined` or `left`,
+    or `added` or `removed` these users. More kinds may come."""
+
+    kind: str
+    users: tuple[UserId, ...]
+
+
 class MessageObject(Outgoing, frozen=True, kw_only=True):
     """A message, always whole; the one with the larger `rev` replaces the other.
 
     `seq` numbers the channel's messages densely; `nth` is the number of the last message up to
     this one that counts as unread. A deleted message keeps its place and loses its text.
-    `thread` is the message it replies to, whose `replies` count deleted ones, too.
+    `thread` is the message it replies to, whose `replies` count deleted ones, too. What has
+    `system` was written by the server: its text is empty, and it is unread for nobody.
     """
 
     id: MessageId
@@ -117,6 +126,7 @@ class MessageObject(Outgoing, frozen=True, kw_only=True):
     replies: Count = 0
     last_reply_seq: Seq | None = None
     last_reply_at: Timestamp | None = None
+    system: SystemNoteObject | None = None
 
 
 class EditionObject(Outgoing, frozen=True, kw_only=True):

@@ -38,7 +38,12 @@ def message_object(message: channels.Message) -> frames.MessageObject:
         replies=message.replies,
         last_reply_seq=message.last_reply_seq,
         last_reply_at=message.last_reply_at,
+        system=None if deleted else _system_note(message.system),
     )
+
+
+def _system_note(note: channels.SystemNote | None) -> frames.SystemNoteObject | None:
+    return frames.SystemNoteObject(kind=note.kind, users=note.users) if note is not None else None
 
 
 def thread_object(thread: channels.Thread) -> frames.ThreadObject:

@@ -16,7 +16,12 @@ from streamhub.client.client import StreamHubClient
 from streamhub.client.errors import ClientError, SessionEnded
 from streamhub.client.events import ClientEvent
 from streamhub.client.tasks import Tasks
-from streamhub.protocol.frames import ChannelObject, MemberObject, MessageObject
+from streamhub.protocol.frames import (
+    ChannelObject,
+    MemberObject,
+    MessageObject,
+    SystemNoteObject,
+)
 
 TYPING_S: Final = 5.0
 _SHOWN_ON_OPEN: Final = 10
@@ -195,11 +200,15 @@ class Conversation:
         if channel == self.open:
             if message.seq > self._shown_seq:
                 self._shown_seq = message.seq
-                await self._show(message)
+                if message.system is None:  # else the change of members itself was shown
+                    await self._show(message)
                 self._marker.mark(channel, message.seq)
-        elif message.author != self.client.user.id and channel not in self._unread_noted:
+        elif self._is_news(message) and channel not in self._unread_noted:
             self._unread_noted.add(channel)
             self._screen.note(f"unread in {self.name(channel)}")
+
+    def _is_news(self, message: MessageObject) -> bool:
+        return message.author != self.client.user.id and message.system is None
 
     async def _on_change(self, message: MessageObject) -> None:
         """Only what it says, and what was given to it: not each reply and pin."""
@@ -220,8 +229,16 @@ class Conversation:
         self._looks[message.id] = (message.text, message.reactions, message.deleted)
         for id in list(self._looks)[:-_REMEMBERED]:
             del self._looks[id]
+        if message.system is not None and not message.deleted:
+            self._screen.note(f"{at} #{message.seq} {handle} {await self._says(message.system)}")
+            return
         own = message.author == self.client.user.id
         self._screen.message(f"{at} #{message.seq}", handle, self._text(message), own=own)
+
+    async def _says(self, note: SystemNoteObject) -> str:
+        if note.kind in ("joined", "left"):
+            return note.kind
+        return f"{note.kind} " + ", ".join([await self.people.handle(user) for user in note.users])
 
     def _text(self, message: MessageObject) -> str:
         """What it says and what else there is to know."""

@@ -358,7 +358,7 @@ def _wrote(rows: ChannelRows, now_ms: int) -> tuple[Wrote, ...]:
     keys = {seq: key for (_, key), (seq, _) in rows.keys.items()}
     found: dict[UserId, Wrote] = {}
     for one in rows.messages[-LOOKED_BACK:] if rows.channel.rules.slow_mode_s else ():
-        if one.created_at > since:
+        if one.created_at > since and one.system is None:
             found[one.author] = Wrote(one.author, one.created_at, keys[one.seq])
     return tuple(found[user] for user in sorted(found))
 

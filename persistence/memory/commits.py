@@ -59,10 +59,7 @@ def _append(tables: Tables, rows: ChannelRows, draft: MessageDraft) -> Committed
         in_channel=draft.in_channel,
     )
     rows.head = head
-    rows.messages.append(message)
-    rows.seqs[draft.id] = head.seq
-    rows.keys[draft.author, draft.key] = (head.seq, draft.digest)
-    tables.messages[draft.id] = draft.channel
+    tables.append(rows, message, draft.key, draft.digest)
     hints: list[Hint] = []
     for user, kind in draft.notified:
         if rows.present(user):

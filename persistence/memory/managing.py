@@ -8,6 +8,7 @@ from streamhub.domain.changes import (
     MembersJoined,
     MembersLeft,
     MembersUpdated,
+    MessageCreated,
 )
 from streamhub.domain.channels import Head, Member
 from streamhub.domain.drafts import (
@@ -20,6 +21,7 @@ from streamhub.domain.drafts import (
     MembershipDraft,
 )
 from streamhub.domain.ids import UserId
+from streamhub.domain.system_notes import with_note
 from streamhub.persistence.memory.retention import expire
 from streamhub.persistence.memory.tables import ChannelRows, MemberRow, Tables
 
@@ -34,9 +36,9 @@ def manage(
         case InfoDraft():
             return _update(rows, draft)
         case JoinDraft():
-            return _join(tables, rows, draft)
+            return _noted(tables, rows, draft, _join(tables, rows, draft))
         case LeaveDraft() | BanDraft():
-            return _leave(tables, rows, draft)
+            return _noted(tables, rows, draft, _leave(tables, rows, draft))
         case MemberDraft():
             return _change(rows, draft)
 
@@ -68,6 +70,22 @@ def _join(tables: Tables, rows: ChannelRows, draft: JoinDraft) -> Committed:
         for user in joining
     )
     return Committed(change=change, head=head, hints=hints)
+
+
+def _noted(
+    tables: Tables,
+    rows: ChannelRows,
+    draft: JoinDraft | LeaveDraft | BanDraft,
+    committed: Committed,
+) -> Committed:
+    if draft.note is None:
+        return committed
+    noted = with_note(committed, draft.note, draft.at)
+    for created in noted.also:
+        assert isinstance(created, MessageCreated)  # noqa: S101 - for the type checker
+        tables.append(rows, created.message, key=created.message.id, digest=b"")
+    rows.head = noted.head
+    return noted
 
 
 def _may_join(rows: ChannelRows, user: UserId) -> bool:

@@ -37,6 +37,7 @@ class InMemorySearch:
             for message in rows.messages
             if message.seq > row.member.floor_seq
             and message.deleted_at is None
+            and message.system is None
             and self._edited_at.get(message.id, -1) == message.edited_at
             and (authors is None or message.author in authors)
             and (message.created_at, message.id) < below

@@ -162,6 +162,12 @@ class Tables:
     def now_ms(self) -> int:
         return self._now_ms()
 
+    def append(self, rows: ChannelRows, message: Message, key: str, digest: bytes) -> None:
+        rows.messages.append(message)
+        rows.seqs[message.id] = message.seq
+        rows.keys[message.author, key] = (message.seq, digest)
+        self.messages[message.id] = message.channel
+
     def add_hint(
         self,
         user: UserId,

@@ -31,7 +31,7 @@ SELECT c.rev AS head, ends.upto,
          'reactions', coalesce(m.reactions, '[]'), 'pinned_at', m.pinned_at,
          'pinned_by', m.pinned_by, 'in_channel', coalesce(m.in_channel, false),
          'replies', coalesce(m.replies, 0), 'last_reply_seq', m.last_reply_seq,
-         'last_reply_at', m.last_reply_at)
+         'last_reply_at', m.last_reply_at, 'system', m.system)
          ORDER BY m.rev)
      FROM messages m
      WHERE m.channel_id = $1 AND m.rev > $3 AND m.rev <= ends.upto AND m.seq > c.floor_seq

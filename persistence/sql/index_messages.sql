@@ -27,7 +27,7 @@ WITH asked AS (
                || CASE WHEN files IS NULL THEN '{}' ELSE '{has:file}'::text[] END
                || CASE WHEN body ~* 'https?://\S' THEN '{has:link}'::text[] ELSE '{}' END)
     FROM changed
-    WHERE deleted_at IS NULL
+    WHERE deleted_at IS NULL AND system IS NULL
     ON CONFLICT (channel_id, seq) DO UPDATE
     SET edited_at = excluded.edited_at, words = excluded.words
     WHERE s.edited_at <> excluded.edited_at OR s.words <> excluded.words

@@ -12,7 +12,7 @@ WITH mine AS (
 SELECT mine.rev AS head, m.id, m.channel_id, m.seq, m.nth, m.rev, m.author_id, m.body,
        m.created_at, m.mentions, m.thread_id, m.files, m.edited_at, m.deleted_at,
        m.reactions, m.pinned_at, m.pinned_by,
-       m.in_channel, m.replies, m.last_reply_seq, m.last_reply_at
+       m.in_channel, m.replies, m.last_reply_seq, m.last_reply_at, m.system
 FROM mine
 LEFT JOIN LATERAL (
     (SELECT * FROM messages

@@ -49,11 +49,11 @@ async def first(client: StreamHubClient, kind: type[ClientEvent]) -> ClientEvent
 
 
 async def texts(client: StreamHubClient, count: int) -> list[str | None]:
-    """What is posted, `count` messages long."""
+    """What people post, `count` messages long."""
     posted: list[str | None] = []
     async with asyncio.timeout(WITHIN_S):
         async for event in client.events():
-            if isinstance(event, MessagePosted):
+            if isinstance(event, MessagePosted) and event.message.system is None:
                 posted.append(event.message.text)
                 if len(posted) == count:
                     break
@@ -79,7 +79,9 @@ async def test_two_people_talk(url: str) -> None:
         await bob.send(channel.id, f"hello @{alice.user.handle}")
         assert await texts(alice, 2) == ["hello bob", f"hello @{alice.user.handle}"]
         history = await bob.history(channel.id)
-        assert [message.seq for message in history.items] == [1, 2]
+        assert [message.seq for message in history.items] == [1, 2, 3]
+        [note] = [message.system for message in history.items if message.system is not None]
+        assert (note.kind, note.users) == ("joined", (bob.user.id,))
         members = await bob.member_list(channel.id)
         assert {member.user for member in members.items} == {alice.user.id, bob.user.id}
 

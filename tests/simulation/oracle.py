@@ -21,12 +21,13 @@ def stored_wrong(tables: Tables) -> Iterator[str]:
         revs = {m.rev for m in rows.messages} | {row.member.rev for row in rows.members.values()}
         if max(revs, default=0) > rows.head.rev:
             yield f"{channel} has rev {max(revs)} above its head {rows.head.rev}"
-        keys = Counter((m.author, said_first(m)) for m in rows.messages if not m.deleted_at)
+        said = [message for message in rows.messages if message.system is None]
+        keys = Counter((m.author, said_first(m)) for m in said if not m.deleted_at)
         for (author, text), count in keys.items():
             if count > 1:
                 yield f"{channel} has {text} of {author} {count} times"
         for user, row in rows.members.items():
-            unread = sum(1 for m in rows.messages if m.nth > row.read_nth)
+            unread = sum(1 for m in said if m.nth > row.read_nth)
             if unread != rows.head.nth - row.read_nth:
                 yield f"{user} has {rows.head.nth - row.read_nth} unread in {channel}, not {unread}"
 

@@ -25,6 +25,10 @@ class StableSession(SessionActor):
         return zlib.crc32(self.id.encode())
 
 
+def make_channel(loaded: Loaded, budget: RingBudget) -> ChannelActor:
+    return ChannelActor(loaded, budget, noted_members=2)
+
+
 def make_relay(directory: Directory, switch: Switch, store: ChannelStore) -> Relay:
     return Relay(directory, switch, store.heads)
 
@@ -40,7 +44,7 @@ class Parts:
     """
 
     system: type[ActorSystem] = ActorSystem
-    channel: Callable[[Loaded, RingBudget], ChannelActor] = ChannelActor
+    channel: Callable[[Loaded, RingBudget], ChannelActor] = make_channel
     session: type[SessionActor] = StableSession
     relay: Callable[[Directory, Switch, ChannelStore], Relay] = make_relay
     channel_idle_s: float = 12.0

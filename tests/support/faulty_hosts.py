@@ -20,6 +20,7 @@ from streamhub.protocol.close_codes import CloseCode
 _CHEAP: Final = {
     "STREAMHUB_ARGON2_MEMORY_KIB": "8192",
     "STREAMHUB_ARGON2_TIME_COST": "1",
+    "STREAMHUB_SYSTEM_MESSAGES_MEMBERS": "0",
     "STREAMHUB_LIMIT_REQUESTS": "1000/s burst 10000",
 }
 

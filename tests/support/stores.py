@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 from streamhub.domain.changes import (
     Committed,
@@ -19,12 +19,13 @@ from streamhub.domain.changes import (
     Unchanged,
 )
 from streamhub.domain.channel_store import ChannelStore, Outbox
-from streamhub.domain.channels import Channel, Loaded, Mention, Message, Visibility
+from streamhub.domain.channels import Channel, Loaded, Mention, Message, SystemNote, Visibility
 from streamhub.domain.drafts import (
     Draft,
     JoinDraft,
     LeaveDraft,
     MessageDraft,
+    NoteDraft,
     Operation,
     RevisionDraft,
 )
@@ -208,6 +209,11 @@ def join(channel: Loaded, *users: UserId, floor_seq: int | None = 0, at: int = N
 
 def leave(channel: Loaded, *users: UserId) -> LeaveDraft:
     return LeaveDraft(channel=channel.channel.id, term=channel.head.term, users=users, at=NOW + 1)
+
+
+def note(author: UserId, kind: Literal["added", "removed"], *users: UserId) -> NoteDraft:
+    system = SystemNote(kind=kind, users=users)
+    return NoteDraft(id=MessageId(_id(MESSAGE)), author=author, note=system)
 
 
 def created(outcome: Outcome) -> Message:

@@ -23,11 +23,13 @@ from streamhub.domain.changes import (
 )
 from streamhub.domain.channels import Channel, Head, Loaded, Member, Message, Visibility
 from streamhub.domain.drafts import (
+    BanDraft,
     Delete,
     Draft,
     Edit,
     JoinDraft,
     LeaveDraft,
+    MemberDraft,
     MessageDraft,
     React,
     RevisionDraft,
@@ -39,6 +41,7 @@ from streamhub.domain.messages import (
     UNKNOWN,
     AddMembers,
     Answer,
+    BanMembers,
     Done,
     MembersChanged,
     Post,
@@ -61,7 +64,9 @@ TOPIC = f"channel:{GENERAL}"
 class Stage:
     """A channel actor whose effects are written down, in order, as they would be performed."""
 
-    def __init__(self, *members: UserId, visibility: Visibility = "public") -> None:
+    def __init__(
+        self, *members: UserId, visibility: Visibility = "public", noted_members: int = 0
+    ) -> None:
         self.budget = RingBudget()
         self.done: list[tuple[Any, ...]] = []
         self.stores: list[tuple[Draft, Any, Any]] = []
@@ -83,7 +88,7 @@ class Stage:
                 for user in members
             ),
         )
-        self.actor = ChannelActor(self.loaded, self.budget)
+        self.actor = ChannelActor(self.loaded, self.budget, noted_members=noted_members)
 
     def send(self, message: Any) -> None:
         self.actor.handle(message, self)
@@ -468,6 +473,64 @@ def test_a_join_that_another_made_meanwhile_changes_nothing() -> None:
     then(Committed(change=nothing, head=stage.head), stage)
     assert stage.answers() == [MembersChanged(rev=10, members=())]
     assert len(stage.done) == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "users"),
+    [
+        (AddMembers(by=CAROL, users=(CAROL,)), "joined", (CAROL,)),
+        (AddMembers(by=ALICE, users=(CAROL, BOB)), "added", (CAROL,)),
+        (RemoveMembers(by=BOB, users=(BOB,)), "left", (BOB,)),
+        (RemoveMembers(by=ALICE, users=(BOB, CAROL)), "removed", (BOB,)),
+        (BanMembers(by=ALICE, users=(BOB, CAROL), on=True), "removed", (BOB,)),
+    ],
+)
+def test_the_history_of_a_small_channel_says_who_comes_and_goes(
+    message: AddMembers | RemoveMembers | BanMembers, kind: str, users: tuple[UserId, ...]
+) -> None:
+    stage = Stage(ALICE, BOB, noted_members=3)
+    stage.send(message)
+    draft = stage.stores[0][0]
+    assert isinstance(draft, JoinDraft | LeaveDraft | BanDraft)
+    assert draft.note is not None
+    assert (draft.note.author, draft.note.note.kind) == (message.by, kind)
+    assert draft.note.note.users == users
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        BanMembers(by=ALICE, users=(CAROL,), on=True),
+        BanMembers(by=ALICE, users=(BOB,), on=False),
+    ],
+    ids=["of a stranger", "ended"],
+)
+def test_a_ban_that_makes_nobody_go_is_not_in_the_history(message: BanMembers) -> None:
+    stage = Stage(ALICE, BOB, noted_members=3)
+    stage.send(message)
+    draft = stage.stores[0][0]
+    assert isinstance(draft, MemberDraft) or (isinstance(draft, BanDraft) and draft.note is None)
+
+
+def test_a_crowd_that_comes_at_once_is_not_in_the_history() -> None:
+    """Nothing is committed meanwhile: those count who are on their way in."""
+    stage = Stage(ALICE, noted_members=3)
+    for number in range(4):
+        user = UserId(f"us_{number}")
+        stage.send(AddMembers(by=user, users=(user,)))
+    notes = [draft.note for draft, _, _ in stage.stores if isinstance(draft, JoinDraft)]
+    assert [note is not None for note in notes] == [True, True, False, False]
+    stage.commit()
+    stage.fail(NotStored(reason="refused"))
+    stage.commit()
+    stage.commit()
+    stage.send(RemoveMembers(by=ALICE, users=(UserId("us_0"),)))
+    assert isinstance(leave := stage.stores[-1][0], LeaveDraft)
+    assert leave.note is None, "there are four of them"
+    stage.commit()
+    stage.send(RemoveMembers(by=ALICE, users=(UserId("us_2"),)))
+    assert isinstance(leave := stage.stores[-1][0], LeaveDraft)
+    assert leave.note is not None, "who did not come is not on the way"
 
 
 # -- what else it tells  ------------------------------------------------------------

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from support.stores import (
     ChatStores,
-    created,
     in_memory,
     in_postgres,
     join,
     leave,
     message,
+    note,
     revise,
 )
 
@@ -115,7 +115,7 @@ async def play(stores: ChatStores, script: list[Step]) -> list[object]:
         added = [ask for ask in step.asks if ask.kind not in REVISIONS]
         outcomes = await stores.store_all(draft(ask, owned, people) for ask in added)
         told += [shown(outcome, people) for outcome in outcomes]
-        posted += [created(one) for one in outcomes if isinstance(one, Committed) if is_new(one)]
+        posted += [message for outcome in outcomes for message in new_in(outcome)]
         for ask in step.asks:  # one by one: together, some may become one change, or none
             if ask.kind in REVISIONS and posted:
                 outcome = await stores.store(revision(ask, posted, owned, people))
@@ -138,9 +138,11 @@ def draft(ask: Ask, owned: list[Loaded], people: list[UserId]) -> Draft:
         channel = replace(channel, head=replace(channel.head, term=channel.head.term - 1))
     user, other = people[ask.person], people[(ask.person + 1) % PEOPLE]
     if ask.kind == "join":
-        return join(channel, user, other, floor_seq=None)
+        draft = join(channel, user, other, floor_seq=None)
+        return replace(draft, note=note(user, "added", user, other)) if ask.text == "b" else draft
     if ask.kind == "leave":
-        return leave(channel, user)
+        noted = note(other, "removed", user) if ask.text == "b" else None
+        return replace(leave(channel, user), note=noted)
     return message(
         channel,
         user,
@@ -151,8 +153,9 @@ def draft(ask: Ask, owned: list[Loaded], people: list[UserId]) -> Draft:
     )
 
 
-def is_new(outcome: Committed) -> bool:
-    return isinstance(outcome.change, MessageCreated)
+def new_in(outcome: Outcome) -> list[Message]:
+    changes = (outcome.change, *outcome.also) if isinstance(outcome, Committed) else ()
+    return [change.message for change in changes if isinstance(change, MessageCreated)]
 
 
 def revision(
@@ -181,7 +184,9 @@ def shown(outcome: Outcome, people: list[UserId]) -> object:
             hints = sorted((people.index(hint.user), hint.kind) for hint in outcome.hints)
             members = getattr(outcome.change, "members", ())
             changed = [(people.index(member.user), member.floor_seq) for member in members]
-            return outcome.head, outcome.change.rev, hints, changed, revised(outcome, people)
+            noted = [(one.seq, one.nth, one.rev) for one in new_in(outcome)]
+            revision = revised(outcome, people)
+            return outcome.head, outcome.change.rev, hints, changed, noted, revision
         case Unchanged():
             return "unchanged", outcome.message.rev
         case Declined():

@@ -38,6 +38,11 @@ RULES_SAY_NO = frozenset(
 Shown = dict[str, tuple[ChannelOverview, tuple[MessageObject, ...]]]
 
 
+@pytest.fixture
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    return environ | {"STREAMHUB_SYSTEM_MESSAGES_MEMBERS": "50"}
+
+
 @dataclass
 class Life:
     """Some people, each with a client on every host, and what they do."""
