@@ -58,11 +58,14 @@ async def test_only_those_are_named_whom_it_changed(chat: ChatStores) -> None:
 async def test_who_leaves_and_who_is_banned_is_named(chat: ChatStores) -> None:
     ann, bob, carol = (chat.user() for _ in range(3))
     channel = await chat.channel(ann, bob, carol)
-    where = {"channel": channel.channel.id, "term": channel.head.term}
-    for draft in (
-        replace(leave(channel, bob), note=note(bob, "removed", bob)),
-        BanDraft(users=(carol,), at=NOW, note=note(ann, "removed", carol), **where),
-    ):
+    ban = BanDraft(
+        channel=channel.channel.id,
+        term=channel.head.term,
+        users=(carol,),
+        at=NOW,
+        note=note(ann, "removed", carol),
+    )
+    for draft in (replace(leave(channel, bob), note=note(bob, "removed", bob)), ban):
         outcome = committed(await chat.store(draft))
         assert isinstance(outcome.change, MembersLeft)
         [told] = outcome.also
