@@ -11,7 +11,7 @@ from streamhub.domain.errors import Refused, StreamHubError
 from streamhub.domain.ids import FILE, VERSION, FileId, UserId, VersionId
 from streamhub.domain.messages import BROKEN, MOVED, Done, Problem
 from streamhub.domain.publishing import FORGET_AFTER_MS, Names, Outcome, Publishing
-from streamhub.domain.upload_ledger import Stored, UploadLedger
+from streamhub.domain.upload_ledger import Became, Stored, UploadLedger
 from streamhub.domain.upload_messages import (
     Attached,
     AttachUpload,
@@ -249,8 +249,8 @@ class UploadActor:
         def then(outcome: Outcome, ctx: Context) -> None:
             self._sealing = False
             match outcome:
-                case "published":
-                    self._become(state="ready", file=names.file, size=ledger.stored_bytes)
+                case Became(file=file):
+                    self._become(state="ready", file=file, size=ledger.stored_bytes)
                 case "failed":
                     self._become(state="failed", problem="checksum_mismatch")
                 case _:  # what the ledger says by now is read when it is asked again

@@ -37,7 +37,7 @@ class Filing:
         self._blobs = blobs
         self._ledger = PostgresUploadLedger(pool)
         self._store = PostgresFileStore(pool)
-        self._publishing = Publishing(blobs, self._ledger)
+        self._publishing = Publishing(blobs, self._ledger, settings.file_versions)
         self.buffers = Buffers(settings.upload_buffer_bytes)
 
     @property

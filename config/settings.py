@@ -203,6 +203,11 @@ class FileSettings:
         "Seconds after which an upload that is not finished is thrown away. MinIO drops what is"
         " older than a day.",
     )
+    file_versions: int = setting(
+        20,
+        rules.whole(1, 1000),
+        "Versions of a file that are kept: the newest ones.",
+    )
     trash_days: int = setting(
         30, rules.whole(0, 3650), "Days after which files in the trash go for good."
     )

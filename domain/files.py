@@ -10,7 +10,7 @@ from streamhub.domain.ids import FileId, UserId, VersionId
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
-    """A file as it is shown: its newest version, which is there since `stored_at`. Times in ms;
+    """A file as it is shown: one of its versions, which is there since `stored_at`. Times in ms;
     `object` is where S3 has it."""
 
     id: FileId
@@ -25,6 +25,17 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     updated_at: int
     trashed_at: int | None = None
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """A content that a file has or had, since `stored_at` (ms). Its content never changes."""
+
+    id: VersionId
+    number: int
+    mime: str
+    size: int
+    crc32c: int
+    stored_at: int
 
 
 Which = Literal["kept", "trashed"]
@@ -56,6 +67,24 @@ class FileStore(Protocol):
         ...
 
     async def restore(self, owner: UserId, file: FileId) -> File | None: ...
+
+    async def versions(self, owner: UserId, file: FileId) -> tuple[Version, ...] | None:
+        """The newest first."""
+        ...
+
+    async def version(self, owner: UserId, file: FileId, version: VersionId) -> File | None:
+        """The file with the content of that version."""
+        ...
+
+    async def show(self, owner: UserId, file: FileId, version: VersionId, at: int) -> File | None:
+        """From now on the file has the content of that version."""
+        ...
+
+    async def remove_version(
+        self, owner: UserId, file: FileId, version: VersionId
+    ) -> tuple[str, ...] | None:
+        """For good, not the one that is shown: of that one None. As `remove`."""
+        ...
 
     async def remove(self, owner: UserId, file: FileId) -> tuple[str, ...] | None:
         """For good; only what is in the trash goes. The objects that nothing names any more."""

@@ -4,6 +4,7 @@ Whatever was done before a host died may be done again: what S3 has and what the
 """
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Final, Literal
 
 import msgspec
@@ -11,17 +12,17 @@ import msgspec
 from streamhub.domain.blobs import Blobs, NoMultipart, PartsDiffer
 from streamhub.domain.errors import TryAgain
 from streamhub.domain.ids import FileId, VersionId
-from streamhub.domain.upload_ledger import Published, UploadLedger
+from streamhub.domain.upload_ledger import Became, Published, UploadLedger
 from streamhub.domain.uploads import Ledger, Upload
 
 FORGET_AFTER_MS: Final = 3_600_000
 """Until then a client that asks is told how its upload ended, and late writers have ended, too."""
 
-Outcome = Literal["published", "reopened", "failed", "not_sealing"]
+Outcome = Became | Literal["reopened", "failed", "not_sealing"]
 
 
 class Names(msgspec.Struct, frozen=True, kw_only=True):
-    """Of the file that is made, and when (ms)."""
+    """Of the version that is made, of a new `file` unless it is for one; when (ms)."""
 
     file: FileId
     version: VersionId
@@ -31,8 +32,9 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
 class Publishing:
     """Puts uploads together in S3, checks them, and makes files of them."""
 
-    def __init__(self, blobs: Blobs, ledger: UploadLedger) -> None:
+    def __init__(self, blobs: Blobs, ledger: UploadLedger, keep_versions: int) -> None:
         self._blobs = blobs
+        self._keep_versions = keep_versions
         self._ledger = ledger
 
     async def publish(self, ledger: Ledger, names: Names) -> Outcome:
@@ -52,8 +54,13 @@ class Publishing:
             size=ledger.stored_bytes,
             at=names.at,
         )
-        done = await self._ledger.publish(upload.id, published)
-        return "published" if done else "not_sealing"
+        became = await self._ledger.publish(upload.id, published, self._keep_versions)
+        if became is None:
+            return "not_sealing"
+        if became.gone:
+            with suppress(TryAgain):  # what nothing names is found later
+                await self._blobs.delete(became.gone)
+        return became
 
     async def _put_together(self, ledger: Ledger) -> str:
         """Where the whole is. Raises NoMultipart, PartsDiffer."""

@@ -26,7 +26,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
-    """The file that an upload becomes, at `at` (ms)."""
+    """What an upload becomes at `at` (ms): a version, of a new `file` if it is for none."""
 
     file: FileId
     version: VersionId
@@ -34,6 +34,13 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     crc32c: int
     size: int
     at: int
+
+
+class Became(msgspec.Struct, frozen=True, kw_only=True):
+    """The file an upload is now, and the objects of its oldest versions, which went."""
+
+    file: FileId
+    gone: tuple[str, ...] = ()
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +56,7 @@ class UploadLedger(Protocol):
     async def open(self, opening: Opening, quota_bytes: int) -> Upload:
         """Take its bytes from the owner's quota and begin it, or the one begun with this key.
 
-        Raises Refused: quota_exceeded, key_reused.
+        Raises Refused: quota_exceeded, key_reused, not_found (the file it is for).
         """
         ...
 
@@ -79,8 +86,10 @@ class UploadLedger(Protocol):
         """From sealing back to receiving, without these parts, in this multipart."""
         ...
 
-    async def publish(self, upload: UploadId, published: Published) -> bool:
-        """From sealing to ready: the file is there, its bytes are used and no longer reserved."""
+    async def publish(self, upload: UploadId, published: Published, keep: int) -> Became | None:
+        """From sealing to ready: a new file, or a version of the one it is for, is there; its
+        bytes are used and no longer reserved. Of a file its `keep` newest versions stay. None: it
+        is not sealing."""
         ...
 
     async def end(

@@ -74,7 +74,8 @@ def part_bytes_of(size: int | None, least: int = LEAST_PART_BYTES) -> int:
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
     """An upload's row. `object` is where its content will be; `multipart` is S3's name of it while
-    its parts come, None if it is short enough to be put as one."""
+    its parts come, None if it is short enough to be put as one. It becomes a version of the file
+    `into`, or a new file."""
 
     id: UploadId
     owner: UserId
@@ -92,6 +93,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     crc32c: int | None = None
     problem: str | None = None
     file: FileId | None = None
+    into: FileId | None = None
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

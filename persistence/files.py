@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from streamhub.domain.channels import Page
-from streamhub.domain.files import File, Which
-from streamhub.domain.ids import FileId, UserId
+from streamhub.domain.files import File, Version, Which
+from streamhub.domain.ids import FileId, UserId, VersionId
 from streamhub.persistence.paging import before_file, file_cursor
 from streamhub.persistence.postgres import Pool, Record
 from streamhub.persistence.sql import load
@@ -33,6 +33,26 @@ _CHANGE: Final = """
 _RENAME: Final = _CHANGE.format(shown=_SHOWN, change="name = $3, updated_at = $4")
 _TRASH: Final = _CHANGE.format(shown=_SHOWN, change="trashed_at = coalesce(trashed_at, $3)")
 _RESTORE: Final = _CHANGE.format(shown=_SHOWN, change="trashed_at = NULL")
+_VERSIONS: Final = """
+    SELECT v.id, v.number, v.mime, v.size_bytes, v.crc32c, v.created_at
+    FROM files f JOIN file_versions v ON v.file_id = f.id
+    WHERE f.id = $1 AND f.owner_id = $2
+    ORDER BY v.number DESC
+"""
+_VERSION: Final = f"""
+    SELECT {_SHOWN} FROM files f JOIN file_versions v ON v.file_id = f.id
+    WHERE f.id = $1 AND f.owner_id = $2 AND v.id = $3
+"""  # noqa: S608 - columns
+_SHOW: Final = f"""
+    WITH f AS (
+        UPDATE files SET version_id = v.id, updated_at = $4
+        FROM file_versions v
+        WHERE files.id = $1 AND files.owner_id = $2 AND v.id = $3 AND v.file_id = $1
+        RETURNING files.*
+    )
+    SELECT {_SHOWN} FROM f JOIN file_versions v ON v.id = f.version_id
+"""  # noqa: S608 - columns
+_REMOVE_VERSION: Final = load("remove_version")
 _REMOVE: Final = load("remove_file")
 _READABLE: Final = load("readable_file").format(shown=_SHOWN)
 _KEPT: Final = """
@@ -81,9 +101,36 @@ class PostgresFileStore:
         objects = await self._pool.fetchval(_REMOVE, owner, file)
         return None if objects is None else tuple(objects)
 
+    async def versions(self, owner: UserId, file: FileId) -> tuple[Version, ...] | None:
+        rows = await self._pool.fetch(_VERSIONS, file, owner)
+        return tuple(_version(row) for row in rows) or None
+
+    async def version(self, owner: UserId, file: FileId, version: VersionId) -> File | None:
+        return _file(await self._pool.fetchrow(_VERSION, file, owner, version))
+
+    async def show(self, owner: UserId, file: FileId, version: VersionId, at: int) -> File | None:
+        return _file(await self._pool.fetchrow(_SHOW, file, owner, version, at))
+
+    async def remove_version(
+        self, owner: UserId, file: FileId, version: VersionId
+    ) -> tuple[str, ...] | None:
+        objects = await self._pool.fetchval(_REMOVE_VERSION, owner, file, version)
+        return None if objects is None else tuple(objects)
+
     async def to_empty(self, before_ms: int, limit: int) -> tuple[tuple[UserId, FileId], ...]:
         rows = await self._pool.fetch(_TO_EMPTY, before_ms, limit)
         return tuple((UserId(owner), FileId(file)) for owner, file in rows)
+
+
+def _version(row: Record) -> Version:
+    return Version(
+        id=row["id"],
+        number=row["number"],
+        mime=row["mime"],
+        size=row["size_bytes"],
+        crc32c=row["crc32c"],
+        stored_at=row["created_at"],
+    )
 
 
 def _file(row: Record | None) -> File | None:

@@ -7,7 +7,7 @@ import asyncpg
 
 from streamhub.domain.errors import Refused
 from streamhub.domain.ids import UploadId, UserId
-from streamhub.domain.upload_ledger import Opening, Published, Stored, Usage
+from streamhub.domain.upload_ledger import Became, Opening, Published, Stored, Usage
 from streamhub.domain.uploads import OVER, Ledger, Part, State, Tail, Upload
 from streamhub.persistence.postgres import Pool, PooledConnection, Record
 from streamhub.persistence.sql import load
@@ -18,6 +18,7 @@ _RESERVE: Final = load("reserve_storage")
 _PUBLISH: Final = load("publish_upload")
 _END: Final = load("end_upload")
 _BY_KEY: Final = "SELECT *, digest = $3 AS same FROM uploads WHERE owner_id = $1 AND key = $2"
+_THEIRS: Final = "SELECT true FROM files WHERE id = $1 AND owner_id = $2 AND trashed_at IS NULL"
 _ONE: Final = "SELECT * FROM uploads WHERE id = $1"
 _PARTS: Final = """
     SELECT number, size_bytes AS size, crc32c, etag, object
@@ -86,6 +87,8 @@ class PostgresUploadLedger:
         if first := await self._opened_before(opening):
             return first
         upload = opening.upload
+        if upload.into and not await self._pool.fetchval(_THEIRS, upload.into, upload.owner):
+            raise Refused("not_found", "you have no such file", field="file")
         values = (
             upload.id,
             upload.owner,
@@ -102,6 +105,7 @@ class PostgresUploadLedger:
             upload.created_at,
             upload.expires_at,
             quota_bytes,
+            upload.into,
         )
         try:
             opened = await self._pool.transact(lambda connection: _begin(connection, values))
@@ -179,19 +183,19 @@ class PostgresUploadLedger:
     async def reopen(self, upload: UploadId, lost: Sequence[int], multipart: str | None) -> bool:
         return bool(await self._pool.fetchval(_REOPEN, upload, list(lost), multipart))
 
-    async def publish(self, upload: UploadId, published: Published) -> bool:
-        return bool(
-            await self._pool.fetchval(
-                _PUBLISH,
-                upload,
-                published.file,
-                published.version,
-                published.object,
-                published.crc32c,
-                published.size,
-                published.at,
-            )
+    async def publish(self, upload: UploadId, published: Published, keep: int) -> Became | None:
+        row = await self._pool.fetchrow(
+            _PUBLISH,
+            upload,
+            published.file,
+            published.version,
+            published.object,
+            published.crc32c,
+            published.size,
+            published.at,
+            keep,
         )
+        return None if row is None else Became(file=row["file"], gone=tuple(row["gone"]))
 
     async def end(
         self, upload: UploadId, was: State, state: State, problem: str, forget_at: int
@@ -243,4 +247,5 @@ def _upload(row: Record) -> Upload:
         crc32c=row["crc32c"],
         problem=row["problem"],
         file=row["file_id"],
+        into=row["into_id"],
     )

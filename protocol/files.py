@@ -20,8 +20,8 @@ VersionId = Annotated[str, Meta(description="id of a version of a file")]
 
 
 class FileObject(Outgoing, frozen=True, kw_only=True):
-    """A file: its newest version. `crc32c` is that of the content; with `trashed_at` it is in the
-    trash, from where it goes for good after 30 days."""
+    """A file, as the version it is shown with. `crc32c` is that of the content; with `trashed_at`
+    it is in the trash, from where it goes for good after 30 days."""
 
     id: FileId
     owner: UserId
@@ -54,6 +54,31 @@ class GetFile(Incoming, frozen=True, kw_only=True):
     """`GET`, `DELETE /v1/files/{file}` and `POST /v1/files/{file}/restore`."""
 
     file: FileId
+
+
+class GetVersion(Incoming, frozen=True, kw_only=True):
+    """`DELETE /v1/files/{file}/versions/{version}`, `POST .../restore`."""
+
+    file: FileId
+    version: VersionId
+
+
+class VersionObject(Outgoing, frozen=True, kw_only=True):
+    """A content of a file; it never changes. `current`: the file is shown with it."""
+
+    id: VersionId
+    number: int
+    mime: str
+    size_bytes: int
+    crc32c: int
+    created_at: Timestamp
+    current: bool = False
+
+
+class VersionList(Outgoing, frozen=True, kw_only=True):
+    """The newest first."""
+
+    items: tuple[VersionObject, ...]
 
 
 class ChangeFile(Incoming, frozen=True, kw_only=True):

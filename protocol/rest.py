@@ -303,12 +303,16 @@ INVITATIONS: Final = (
     Request("DELETE", "/v1/invitations/{invitation}", "invitation.revoke", None, None, 204),
 )
 _FILE: Final = "/v1/files/{file}"
+_VERSION: Final = f"{_FILE}/versions/{{version}}"
 FILES: Final = (
     Request("GET", "/v1/files", "file.list", files.ListFiles, files.FilePage),
     Request("GET", _FILE, "file.get", files.GetFile, files.FileObject),
     Request("PATCH", _FILE, "file.rename", files.ChangeFile, files.FileObject),
     Request("DELETE", _FILE, "file.change", files.GetFile, None, 204),
     Request("POST", f"{_FILE}/restore", "file.change", files.GetFile, files.FileObject),
+    Request("GET", f"{_FILE}/versions", "file.get", files.GetFile, files.VersionList),
+    Request("DELETE", _VERSION, "file.change", files.GetVersion, None, 204),
+    Request("POST", f"{_VERSION}/restore", "file.change", files.GetVersion, files.FileObject),
     Request("GET", "/v1/storage", "file.list", None, files.StorageObject),
 )
 REQUESTS: Final = (*WAYS_IN, *INVITATIONS, *OWN, *TOKENS, *PEOPLE, *CHAT, *FILES, *ADMIN)

@@ -35,6 +35,13 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "GET /v1/files/{file}": "A file, without its content.",
         "PATCH /v1/files/{file}": "Give a file another name.",
         "DELETE /v1/files/{file}": "Put a file into the trash; from there, delete it for good.",
+        "GET /v1/files/{file}/versions": "The contents one's file has had, the newest first.",
+        "DELETE /v1/files/{file}/versions/{version}": (
+            "Delete an older content of a file for good; not the one it is shown with."
+        ),
+        "POST /v1/files/{file}/versions/{version}/restore": (
+            "Show a file with an older content again. The others stay."
+        ),
         "POST /v1/files/{file}/restore": "Take a file out of the trash.",
         "GET /v1/storage": "How much of one's quota is used.",
         "GET /v1/me": "One's own account.",

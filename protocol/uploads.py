@@ -73,13 +73,14 @@ def data_message(frame: DataFrame) -> bytes:
 
 
 class UploadOpen(Incoming, frozen=True, kw_only=True):
-    """Begin a file. `size_bytes` is left out while it is not known. `crc32c` is that of the whole:
-    other bytes than those fail the upload."""
+    """Begin a file, or a further version of `file`, which keeps its name. `size_bytes` is left out
+    while it is not known. `crc32c` is that of the whole: other bytes than those fail the upload."""
 
     name: FileName
     size_bytes: Count | None = None
     mime: Annotated[str, Meta(max_length=255)] | None = None
     crc32c: Checksum | None = None
+    file: FileId | None = None
 
 
 class UploadAttach(Incoming, frozen=True, kw_only=True):

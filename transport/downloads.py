@@ -49,10 +49,20 @@ _SANDBOX: Final = (
 )
 
 
-async def download(request: web.Request, file: File, blobs: Blobs) -> web.StreamResponse:
-    """Answer GET and HEAD for the content of `file`. Raises TryAgain("unavailable") before the
-    first byte; later the connection breaks, as it does when S3 gives other bytes than it took."""
-    headers = _headers(request, file)
+REVALIDATED: Final = "private, no-cache"
+IMMUTABLE: Final = "private, max-age=31536000, immutable"
+"""Of what never changes: the content of a version."""
+
+
+async def download(
+    request: web.Request, file: File, blobs: Blobs, *, cached: str = REVALIDATED
+) -> web.StreamResponse:
+    """Answer GET and HEAD for the content of `file`; `cached` is its Cache-Control.
+
+    Raises TryAgain("unavailable") before the first byte; later the connection breaks, as it does
+    when S3 gives other bytes than it took.
+    """
+    headers = _headers(request, file, cached)
     if _unchanged(request, file):
         return web.Response(status=304, headers=headers)
     wanted = (
@@ -77,13 +87,13 @@ async def download(request: web.Request, file: File, blobs: Blobs) -> web.Stream
     return await _send(request, 206, headers, kind, size, body)
 
 
-def _headers(request: web.Request, file: File) -> dict[str, str]:
+def _headers(request: web.Request, file: File, cached: str) -> dict[str, str]:
     shown = file.mime in INLINE and "download" not in request.query
     return {
         hdrs.ETAG: _etag(file),
         hdrs.LAST_MODIFIED: formatdate(file.stored_at // 1000, usegmt=True),
         hdrs.ACCEPT_RANGES: "bytes",
-        hdrs.CACHE_CONTROL: "private, no-cache",
+        hdrs.CACHE_CONTROL: cached,
         hdrs.CONTENT_DISPOSITION: disposition("inline" if shown else "attachment", file.name),
         "Content-Security-Policy": _SANDBOX,
     }

@@ -7,10 +7,15 @@ PATCH  /v1/files/{file}                 rename it
 DELETE /v1/files/{file}                 into the trash; from there, for good
 POST   /v1/files/{file}/restore         out of the trash
 GET    /v1/files/{file}/content         its content (HEAD, too)
+GET    /v1/files/{file}/versions        the contents it has had
+POST   /v1/files/{file}/versions        another one: raw, or a form
+DELETE /v1/files/{file}/versions/{v}    one less
+POST   /v1/files/{file}/versions/{v}/restore    it is shown with that one
+GET    /v1/files/{file}/versions/{v}/content    which never changes (HEAD, too)
 GET    /v1/storage                      how much of one's quota is used
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 from urllib.parse import unquote
@@ -21,13 +26,13 @@ from aiohttp import BodyPartReader, hdrs, web
 from streamhub.domain.blobs import Blobs
 from streamhub.domain.errors import Refused, StreamHubError, TryAgain
 from streamhub.domain.file_names import file_name
-from streamhub.domain.files import File, FileStore
-from streamhub.domain.ids import FILE, FileId, UserId, is_id
+from streamhub.domain.files import File, FileStore, Version
+from streamhub.domain.ids import FILE, FileId, UserId, VersionId, is_id
 from streamhub.domain.upload_ledger import UploadLedger
 from streamhub.domain.uploads import Upload
 from streamhub.protocol import files as bodies
 from streamhub.transport.bodies import json_response, read_command
-from streamhub.transport.downloads import download
+from streamhub.transport.downloads import IMMUTABLE, download
 from streamhub.transport.http_auth import authorize
 from streamhub.transport.http_channels import idempotency_key
 from streamhub.transport.intake import Intake
@@ -47,6 +52,11 @@ def routes(area: "Files") -> list[web.RouteDef]:
         web.delete("/v1/files/{file}", area.delete),
         web.post("/v1/files/{file}/restore", area.restore),
         web.get("/v1/files/{file}/content", area.content),
+        web.get("/v1/files/{file}/versions", area.versions),
+        web.post("/v1/files/{file}/versions", area.upload),
+        web.delete("/v1/files/{file}/versions/{version}", area.delete_version),
+        web.post("/v1/files/{file}/versions/{version}/restore", area.show_version),
+        web.get("/v1/files/{file}/versions/{version}/content", area.version_content),
         web.get("/v1/storage", area.storage),
     ]
 
@@ -69,6 +79,7 @@ class Files:
         self._now_ms = now_ms
 
     async def upload(self, request: web.Request) -> web.Response:
+        """A new file, or a version of the one that the path names."""
         by = (await authorize(request, "file.upload")).standing.user
         key = idempotency_key(request)
         if request.content_type == "multipart/form-data":
@@ -78,7 +89,10 @@ class Files:
         else:
             name, kind = _name_of(request), request.headers.get(hdrs.CONTENT_TYPE)
             size, chunks = request.content_length, request.content.iter_any()
-        file = await self._take(by, file_name(name), kind, size, key, chunks)
+        into = request.match_info.get("file")
+        if into is not None and not name:
+            name = (await self._readable(by, into)).name
+        file = await self._take(by, file_name(name), kind, size, key, chunks, into)
         return json_response(file_object(file), status=201)
 
     async def _take(
@@ -89,12 +103,13 @@ class Files:
         size: int | None,
         key: str | None,
         chunks: AsyncIterator[bytes],
+        into: str | None,
     ) -> File:
         head = b""
         if size is None:  # it is known soon, if the file is small
             head, whole = await self._intake.head_of(chunks)
             size = len(head) if whole else None
-        upload = await self._intake.open(by, name, kind, size, key=key)
+        upload = await self._intake.open(by, name, kind, size, key=key, into=into)
         if upload.state == "receiving":
             try:
                 await self._pour(upload, by, head, chunks)
@@ -152,8 +167,7 @@ class Files:
         if objects is None:
             found(await self._store.trash(by, file, self._now_ms()), "file")
         else:
-            with suppress(TryAgain):  # what nothing names is found later
-                await self._blobs.delete(objects)
+            await self._delete(objects)
         return web.Response(status=204)
 
     async def restore(self, request: web.Request) -> web.Response:
@@ -170,6 +184,42 @@ class Files:
         """The content of a file that the request may read, as its caller has seen to."""
         return await download(request, found(await self._store.file(file), "file"), self._blobs)
 
+    async def versions(self, request: web.Request) -> web.Response:
+        by = (await authorize(request, "file.get")).standing.user
+        file = FileId((await read_command(request, bodies.GetFile)).file)
+        current = found(await self._store.file(file), "file").version
+        items = found(await self._store.versions(by, file), "file")
+        shown = tuple(_version_object(one, current=one.id == current) for one in items)
+        return json_response(bodies.VersionList(items=shown))
+
+    async def show_version(self, request: web.Request) -> web.Response:
+        by = (await authorize(request, "file.change")).standing.user
+        wanted = await read_command(request, bodies.GetVersion)
+        file, version = FileId(wanted.file), VersionId(wanted.version)
+        shown = await self._store.show(by, file, version, self._now_ms())
+        return json_response(file_object(found(shown, "version")))
+
+    async def delete_version(self, request: web.Request) -> web.Response:
+        by = (await authorize(request, "file.change")).standing.user
+        wanted = await read_command(request, bodies.GetVersion)
+        file, version = FileId(wanted.file), VersionId(wanted.version)
+        objects = await self._store.remove_version(by, file, version)
+        if objects is None:
+            found(await self._store.version(by, file, version), "version")
+            detail = "the file is shown with it: show another version, or delete the file"
+            raise Refused("conflict", detail, field="version")
+        await self._delete(objects)
+        return web.Response(status=204)
+
+    async def version_content(self, request: web.Request) -> web.StreamResponse:
+        """The owner has all of them, others the one that is shown."""
+        by = (await authorize(request, "file.get")).standing.user
+        file = await self._readable(by, request.match_info["file"])
+        version = VersionId(request.match_info["version"])
+        if file.version != version:
+            file = found(await self._store.version(by, file.id, version), "version")
+        return await download(request, file, self._blobs, cached=IMMUTABLE)
+
     async def storage(self, request: web.Request) -> web.Response:
         by = (await authorize(request, "file.list")).standing.user
         usage = await self._ledger.usage(by)
@@ -181,10 +231,26 @@ class Files:
             )
         )
 
+    async def _delete(self, objects: Sequence[str]) -> None:
+        with suppress(TryAgain):  # what nothing names is found later
+            await self._blobs.delete(objects)
+
     async def _readable(self, by: UserId, file: str) -> File:
         readable = await self._store.readable(FileId(file), by) if is_id(file, FILE) else None
         read: File = found(readable, "file")
         return read
+
+
+def _version_object(version: Version, *, current: bool) -> bodies.VersionObject:
+    return bodies.VersionObject(
+        id=version.id,
+        number=version.number,
+        mime=version.mime,
+        size_bytes=version.size,
+        crc32c=version.crc32c,
+        created_at=version.stored_at,
+        current=current,
+    )
 
 
 def file_object(file: File) -> bodies.FileObject:

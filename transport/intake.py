@@ -12,7 +12,16 @@ from aiohttp.http_exceptions import PayloadEncodingError
 from streamhub.domain.blobs import Blobs
 from streamhub.domain.errors import Refused, TryAgain
 from streamhub.domain.file_names import file_name, mime_type
-from streamhub.domain.ids import RANDOM_BYTES, UPLOAD, UploadId, UserId, is_id, make_id
+from streamhub.domain.ids import (
+    FILE,
+    RANDOM_BYTES,
+    UPLOAD,
+    FileId,
+    UploadId,
+    UserId,
+    is_id,
+    make_id,
+)
 from streamhub.domain.messages import inbox_actor, upload_actor
 from streamhub.domain.upload_ledger import Opening, UploadLedger
 from streamhub.domain.upload_messages import (
@@ -78,10 +87,13 @@ class Intake:
         *,
         crc32c: int | None = None,
         key: str | None = None,
+        into: str | None = None,
     ) -> Upload:
-        """A new upload, or the one that was opened with `key`. `size` None: not known yet.
+        """A new upload, or the one that was opened with `key`. `size` None: not known yet. It
+        becomes a version of the file `into`, or a new file.
 
-        Raises Refused: bad_request, invalid_text, too_large, quota_exceeded, key_reused; TryAgain.
+        Raises Refused: bad_request, invalid_text, not_found, too_large, quota_exceeded, key_reused;
+        TryAgain.
         """
         if size is not None and size > self.terms.max_bytes:
             raise Refused("too_large", f"a file may have {self.terms.max_bytes} bytes")
@@ -89,7 +101,10 @@ class Intake:
         upload = UploadId(make_id(UPLOAD, now_ms, self._random_bytes(RANDOM_BYTES)))
         object, part_bytes = f"blobs/{upload}", part_bytes_of(size, self.terms.part_bytes)
         name, mime = file_name(name), mime_type(mime)
-        digest = hashlib.sha256(msgspec.msgpack.encode((name, mime, size, crc32c))).digest()
+        if into is not None and not is_id(into, FILE):
+            raise Refused("not_found", "you have no such file", field="file")
+        asked = (name, mime, size, crc32c) if into is None else (name, mime, size, crc32c, into)
+        digest = hashlib.sha256(msgspec.msgpack.encode(asked)).digest()
         single = size is not None and size <= part_bytes
         opened = Upload(
             id=upload,
@@ -104,6 +119,7 @@ class Intake:
             created_at=now_ms,
             expires_at=now_ms + self.terms.ttl_ms,
             reserved_bytes=RESERVED_STEP_BYTES if size is None else size,
+            into=None if into is None else FileId(into),
         )
         try:
             mine = await self._ledger.open(

@@ -138,7 +138,9 @@ class _Area:
             raise Refused("bad_request", "the length is given, and deferred", field=_DEFER)
         metadata = _metadata(request)
         name = metadata.get("filename") or metadata.get("name") or "upload"
-        upload = await self._intake.open(by, name, metadata.get("filetype"), size)
+        upload = await self._intake.open(
+            by, name, metadata.get("filetype"), size, into=metadata.get("file")
+        )
         headers = {hdrs.LOCATION: f"{PATH}{upload.id}", **_expiry(upload)}
         if request.can_read_body and request.content_type == _BYTES:
             return await self._pour(request, upload, by, offset=0, status=201, headers=headers)

@@ -125,7 +125,13 @@ class UploadSocket(FramedSocket):
     ) -> uploads.AttachedUpload:
         self._check_streams()
         upload = await self._host.intake.open(
-            by, body.name, body.mime, body.size_bytes, crc32c=body.crc32c, key=key
+            by,
+            body.name,
+            body.mime,
+            body.size_bytes,
+            crc32c=body.crc32c,
+            key=key,
+            into=body.file,
         )
         return await self._attached(upload.id, by, None)
 

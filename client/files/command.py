@@ -56,9 +56,19 @@ def _signing_in(command: Command) -> Command:
     type=click.IntRange(1, 16),
     help="Connections for each large file.",
 )
+@click.option(
+    "--version-of",
+    metavar="FILE_ID",
+    help="Make a further version of this file; for one path alone.",
+)
 @_signing_in
 def upload(
-    paths: tuple[Path, ...], lanes: int, url: str, login: str, password_file: Path | None
+    paths: tuple[Path, ...],
+    lanes: int,
+    version_of: str | None,
+    url: str,
+    login: str,
+    password_file: Path | None,
 ) -> None:
     """Upload files, and all files inside of folders.
 
@@ -66,6 +76,8 @@ def upload(
     each file that is there.
     """
     files = sorted({file for path in paths for file in _files_in(path)})
+    if version_of is not None and len(files) != 1:
+        raise click.UsageError(f"--version-of takes one file, not {len(files)}")
 
     async def run(api: HttpApi, tokens: AccountTokens) -> int:
         uploader = Uploader(api, tokens, lanes=lanes, folder=_state_folder())
@@ -74,7 +86,9 @@ def upload(
             async def one(path: Path) -> str:
                 size = await asyncio.to_thread(lambda: path.stat().st_size)
                 bar = shown.add_task(path.name, total=size)
-                made = await uploader.upload(path, progress=_completes(shown, bar))
+                made = await uploader.upload(
+                    path, version_of=version_of, progress=_completes(shown, bar)
+                )
                 return f"{made}  {path}"
 
             return await _all(one, files)

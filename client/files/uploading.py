@@ -50,9 +50,11 @@ class Uploader:
         *,
         name: str | None = None,
         mime: str | None = None,
+        version_of: str | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> str:
-        """The id of the new file. `progress` is told how many bytes are durable.
+        """The id of the new file, or of the one of which this is a further version. `progress` is
+        told how many bytes are durable.
 
         Raises TransferFailed, Refused; goes on for ever while the server cannot be reached.
         """
@@ -63,7 +65,9 @@ class Uploader:
                 self._tokens,
                 file,
                 journal,
-                uploads.UploadOpen(name=name or path.name, size_bytes=file.size, mime=mime),
+                uploads.UploadOpen(
+                    name=name or path.name, size_bytes=file.size, mime=mime, file=version_of
+                ),
                 progress or _ignore,
             )
             made = await upload.run(self._lanes)

@@ -1,15 +1,30 @@
--- Upload $1, which is sealing, becomes version $3 of the new file $2: object $4, checksum $5, $6
--- bytes, at $7. What it had of its owner's quota is used now. No row: it is not sealing.
+-- Upload $1, which is sealing, becomes version $3: of the file it is for, if its owner still has
+-- that, else of the new file $2. Object $4, checksum $5, $6 bytes, at $7; the file keeps its $8
+-- newest versions. What the upload had of its owner's quota is used now. Which file it is, and the
+-- objects of the versions that went. No row: it is not sealing.
 WITH upload AS (
-    SELECT id, owner_id, name, mime, reserved_bytes FROM uploads
+    SELECT id, owner_id, name, mime, reserved_bytes, into_id FROM uploads
     WHERE id = $1 AND state = 'sealing'
     FOR UPDATE
+), target AS ( -- whoever comes second waits here, and takes the next number
+    UPDATE files f SET version_id = $3, updated_at = $7::bigint, last_number = last_number + 1
+    FROM upload WHERE f.id = upload.into_id AND f.owner_id = upload.owner_id
+    RETURNING f.id, f.last_number
 ), done AS (
-    UPDATE uploads SET state = 'ready', file_id = $2, reserved_bytes = 0, size_bytes = $6::bigint
+    UPDATE uploads
+    SET state = 'ready', file_id = coalesce((SELECT id FROM target), $2), reserved_bytes = 0,
+        size_bytes = $6::bigint
     FROM upload WHERE uploads.id = upload.id
+), old AS (
+    DELETE FROM file_versions
+    WHERE id IN (
+        SELECT v.id FROM file_versions v JOIN target ON target.id = v.file_id
+        ORDER BY v.number DESC OFFSET $8::int - 1)
+    RETURNING size_bytes, object
 ), used AS (
     UPDATE storage s
-    SET used_bytes = s.used_bytes + $6::bigint,
+    SET used_bytes = s.used_bytes + $6::bigint
+                     - (SELECT coalesce(sum(size_bytes), 0) FROM old)::bigint,
         reserved_bytes = s.reserved_bytes - upload.reserved_bytes
     FROM upload WHERE s.user_id = upload.owner_id
 ), parts AS (
@@ -19,8 +34,13 @@ WITH upload AS (
 ), file AS (
     INSERT INTO files (id, owner_id, name, version_id, created_at, updated_at)
     SELECT $2, owner_id, name, $3, $7::bigint, $7::bigint FROM upload
+    WHERE NOT EXISTS (SELECT FROM target)
 ), version AS (
     INSERT INTO file_versions (id, file_id, number, size_bytes, mime, crc32c, object, created_at)
-    SELECT $3, $2, 1, $6::bigint, mime, $5::bigint, $4, $7::bigint FROM upload
+    SELECT $3, coalesce(target.id, $2), coalesce(target.last_number, 1), $6::bigint, mime,
+           $5::bigint, $4, $7::bigint
+    FROM upload LEFT JOIN target ON true
 )
-SELECT true FROM upload
+SELECT coalesce(target.id, $2) AS file,
+       coalesce((SELECT array_agg(object) FROM old), '{}') AS gone
+FROM upload LEFT JOIN target ON true

@@ -50,6 +50,8 @@ WAYS_IN: Final = frozenset(
 RIGHT_OF: Final = {
     ("POST", "/v1/files"): "file.upload",
     ("GET", "/v1/files/{file}/content"): "file.get",
+    ("POST", "/v1/files/{file}/versions"): "file.upload",
+    ("GET", "/v1/files/{file}/versions/{version}/content"): "file.get",
     ("POST", "/v1/tus/"): "file.upload",
     ("POST", "/v1/tus/{upload}"): "file.upload",
     ("PATCH", "/v1/tus/{upload}"): "file.upload",

@@ -25,6 +25,7 @@ from streamhub.domain.ids import (
     TOKEN,
     UPLOAD,
     USER,
+    VERSION,
     UserId,
     make_id,
 )
@@ -107,6 +108,7 @@ def nothing() -> dict[str, str]:
         "invitation": unknown(TOKEN),
         "report": unknown(REPORT),
         "file": unknown(FILE),
+        "version": unknown(VERSION),
         "upload": unknown(UPLOAD),
         "reaction": "x",
     }
