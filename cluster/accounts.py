@@ -97,7 +97,8 @@ def ways_in(settings: Settings) -> Mapping[str, object]:
 
 
 class Accounts:
-    """What a host does about accounts: `routes`, `principals`, and `people` to look up."""
+    """What a host does about accounts: `routes`, `principals`, and `people` to look up; `hasher`
+    and `limiter` are for other passwords, too."""
 
     def __init__(
         self,
@@ -110,12 +111,13 @@ class Accounts:
         clock: Clock,
     ) -> None:
         auth = settings.auth
+        self.limiter = limiter
         keys = token_keys_of(auth, secret)
         self.people = PostgresAccountStore(pool)
         self._edits = PostgresAccountEdits(pool)
         self._audit = PostgresAuditLog(pool)
         self._families = PostgresFamilyStore(pool)
-        self._hasher = Argon2Hasher(auth)
+        self.hasher = Argon2Hasher(auth)
         self._revocations = Revocations(auth.access_ttl_s)
         self._clock = clock
         self._background: set[asyncio.Future[None]] = set()
@@ -150,7 +152,7 @@ class Accounts:
             second_factors=self._second_factors,
             audit=self._audit,
             mailer=self._mailing.letters,
-            hasher=self._hasher,
+            hasher=self.hasher,
             limiter=limiter,
             common_passwords=common_passwords(),
             now_ms=clock.now_ms,
@@ -216,7 +218,7 @@ class Accounts:
         """Finish what goes on in the background."""
         await asyncio.gather(*self._background, return_exceptions=True)
         await self._mailing.stop()
-        self._hasher.close()
+        self.hasher.close()
 
     def on_entry(self, entry: LogEntry) -> None:
         """The cluster log told of a user, a log-in or a token."""
@@ -238,7 +240,7 @@ class Accounts:
                 sign_in=self._sign_in,
                 second_factors=self._second_factors,
                 mailer=self._mailing.letters,
-                hasher=self._hasher,
+                hasher=self.hasher,
                 common_passwords=passwords,
                 now_ms=self._clock.now_ms,
             ),
@@ -248,7 +250,7 @@ class Accounts:
                 links=self._links,
                 sign_in=self._sign_in,
                 mailer=self._mailing.letters,
-                hasher=self._hasher,
+                hasher=self.hasher,
                 common_passwords=passwords,
                 now_ms=self._clock.now_ms,
                 in_background=self._in_background,
@@ -263,7 +265,7 @@ class Accounts:
             edits=self._edits,
             mailer=self._mailing.letters,
             links=self._links,
-            hasher=self._hasher,
+            hasher=self.hasher,
             common_passwords=common_passwords(),
             now_ms=self._clock.now_ms,
             random_bytes=self._clock.random_bytes,

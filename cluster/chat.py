@@ -22,6 +22,7 @@ from streamhub.actors.sweep import OutboxSweep
 from streamhub.actors.system import ActorSystem
 from streamhub.cluster.accounts import Accounts
 from streamhub.cluster.clock import SystemClock
+from streamhub.cluster.complete import public_url_of
 from streamhub.cluster.files import Filing
 from streamhub.cluster.membership import Membership
 from streamhub.config import Secret, Settings
@@ -198,7 +199,10 @@ class Chat:
         forgetting = Forgetting(host, self._notifications, membership, clock.now_ms)
         self._jobs: list[_Job] = [sweep, expiry, forgetting, self.indexing, self.sends]
         if filing is not None and files is not None:
-            self.routes = (*self.routes, *files.routes)
+            sharing = filing.sharing(
+                accounts.hasher, accounts.limiter, clock, public_url_of(settings.server)
+            )
+            self.routes = (*self.routes, *files.routes, *sharing)
             self._jobs.append(filing.care(host, self.actors, membership, clock))
         self._working: list[asyncio.Task[None]] = []
         self._measure(metrics)

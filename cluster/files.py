@@ -14,12 +14,16 @@ from streamhub.cluster.membership import Membership
 from streamhub.config import FileSettings
 from streamhub.domain.blobs import Blobs
 from streamhub.domain.ids import HostId, UploadId
+from streamhub.domain.limits import Limiter
+from streamhub.domain.passwords import PasswordHasher
 from streamhub.domain.publishing import Publishing
+from streamhub.domain.sharing import Sharing
 from streamhub.domain.uploads import Ledger
 from streamhub.persistence.files import PostgresFileStore
 from streamhub.persistence.postgres import Pool
+from streamhub.persistence.sharing import PostgresSharingStore
 from streamhub.persistence.upload_ledger import PostgresUploadLedger
-from streamhub.transport import http_files, tus
+from streamhub.transport import http_files, http_sharing, tus
 from streamhub.transport.asking import Asking
 from streamhub.transport.http_files import Files
 from streamhub.transport.intake import Intake, Terms
@@ -35,6 +39,7 @@ class Filing:
     def __init__(self, settings: FileSettings, pool: Pool, blobs: Blobs) -> None:
         self._settings = settings
         self._blobs = blobs
+        self._pool = pool
         self._ledger = PostgresUploadLedger(pool)
         self._store = PostgresFileStore(pool)
         self._publishing = Publishing(blobs, self._ledger, settings.file_versions)
@@ -69,6 +74,19 @@ class Filing:
         area = Files(intake, self._store, self._ledger, self._blobs, clock.now_ms)
         routes = (*http_files.routes(area), *tus.routes(intake, area.content_of))
         return FilingEdge(routes=routes, streams=UploadStreams(intake))
+
+    def sharing(
+        self, hasher: PasswordHasher, limiter: Limiter, clock: SystemClock, public_url: str
+    ) -> list[web.RouteDef]:
+        """The routes by which files are shared."""
+        area = Sharing(
+            PostgresSharingStore(self._pool),
+            hasher,
+            limiter,
+            now_ms=clock.now_ms,
+            random_bytes=clock.random_bytes,
+        )
+        return http_sharing.routes(area, self._blobs, public_url)
 
     def care(
         self, host: HostId, actors: ActorSystem, membership: Membership, clock: SystemClock

@@ -114,6 +114,7 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "file.get": Right("files:read"),
         "file.list": Right("files:read"),
         "file.rename": Right("files:write", writes=True),
+        "file.share": Right("files:write", writes=True),
         "file.upload": Right("files:write", writes=True),
         "upload.attach": Right("files:write", writes=True),
         "upload.cancel": Right("files:write", writes=True),

@@ -29,6 +29,7 @@ JOB: Final = "jo"
 HOST: Final = "ho"
 TOKEN: Final = "tk"  # noqa: S105 - a prefix
 INVITATION: Final = "iv"
+LINK: Final = "fl"
 REPORT: Final = "rp"
 NOTIFICATION: Final = "no"
 

@@ -10,12 +10,12 @@ from streamhub.persistence.paging import before_file, file_cursor
 from streamhub.persistence.postgres import Pool, Record
 from streamhub.persistence.sql import load
 
-_SHOWN: Final = """
+SHOWN: Final = """
     f.id, f.owner_id, f.name, v.mime, v.size_bytes, v.id AS version_id, v.crc32c, v.object,
     v.created_at AS stored_at, f.created_at, f.updated_at, f.trashed_at
 """
 _ONE: Final = f"""
-    SELECT {_SHOWN} FROM files f JOIN file_versions v ON v.id = f.version_id WHERE f.id = $1
+    SELECT {SHOWN} FROM files f JOIN file_versions v ON v.id = f.version_id WHERE f.id = $1
 """  # noqa: S608 - columns
 _PAGE: Final = """
     SELECT {shown} FROM files f JOIN file_versions v ON v.id = f.version_id
@@ -23,16 +23,16 @@ _PAGE: Final = """
     ORDER BY f.id DESC LIMIT $3
 """
 _PAGES: Final = {
-    "kept": _PAGE.format(shown=_SHOWN, which="NULL"),
-    "trashed": _PAGE.format(shown=_SHOWN, which="NOT NULL"),
+    "kept": _PAGE.format(shown=SHOWN, which="NULL"),
+    "trashed": _PAGE.format(shown=SHOWN, which="NOT NULL"),
 }
 _CHANGE: Final = """
     WITH f AS (UPDATE files SET {change} WHERE id = $1 AND owner_id = $2 RETURNING *)
     SELECT {shown} FROM f JOIN file_versions v ON v.id = f.version_id
 """
-_RENAME: Final = _CHANGE.format(shown=_SHOWN, change="name = $3, updated_at = $4")
-_TRASH: Final = _CHANGE.format(shown=_SHOWN, change="trashed_at = coalesce(trashed_at, $3)")
-_RESTORE: Final = _CHANGE.format(shown=_SHOWN, change="trashed_at = NULL")
+_RENAME: Final = _CHANGE.format(shown=SHOWN, change="name = $3, updated_at = $4")
+_TRASH: Final = _CHANGE.format(shown=SHOWN, change="trashed_at = coalesce(trashed_at, $3)")
+_RESTORE: Final = _CHANGE.format(shown=SHOWN, change="trashed_at = NULL")
 _VERSIONS: Final = """
     SELECT v.id, v.number, v.mime, v.size_bytes, v.crc32c, v.created_at
     FROM files f JOIN file_versions v ON v.file_id = f.id
@@ -40,7 +40,7 @@ _VERSIONS: Final = """
     ORDER BY v.number DESC
 """
 _VERSION: Final = f"""
-    SELECT {_SHOWN} FROM files f JOIN file_versions v ON v.file_id = f.id
+    SELECT {SHOWN} FROM files f JOIN file_versions v ON v.file_id = f.id
     WHERE f.id = $1 AND f.owner_id = $2 AND v.id = $3
 """  # noqa: S608 - columns
 _SHOW: Final = f"""
@@ -50,11 +50,11 @@ _SHOW: Final = f"""
         WHERE files.id = $1 AND files.owner_id = $2 AND v.id = $3 AND v.file_id = $1
         RETURNING files.*
     )
-    SELECT {_SHOWN} FROM f JOIN file_versions v ON v.id = f.version_id
+    SELECT {SHOWN} FROM f JOIN file_versions v ON v.id = f.version_id
 """  # noqa: S608 - columns
 _REMOVE_VERSION: Final = load("remove_version")
 _REMOVE: Final = load("remove_file")
-_READABLE: Final = load("readable_file").format(shown=_SHOWN)
+_READABLE: Final = load("readable_file").format(shown=SHOWN)
 _KEPT: Final = """
     SELECT id FROM files WHERE id = ANY ($2::text[]) AND owner_id = $1 AND trashed_at IS NULL
 """
@@ -72,10 +72,10 @@ class PostgresFileStore:
         self._pool = pool
 
     async def file(self, file: FileId) -> File | None:
-        return _file(await self._pool.fetchrow(_ONE, file))
+        return _maybe(await self._pool.fetchrow(_ONE, file))
 
     async def readable(self, file: FileId, by: UserId) -> File | None:
-        return _file(await self._pool.fetchrow(_READABLE, file, by))
+        return _maybe(await self._pool.fetchrow(_READABLE, file, by))
 
     async def kept(self, owner: UserId, files: Sequence[FileId]) -> frozenset[FileId]:
         rows = await self._pool.fetch(_KEPT, owner, list(files))
@@ -85,17 +85,17 @@ class PostgresFileStore:
         self, owner: UserId, which: Which, cursor: str | None, limit: int
     ) -> Page[File]:
         rows = await self._pool.fetch(_PAGES[which], owner, before_file(cursor), limit + 1)
-        items = tuple(file for row in rows[:limit] if (file := _file(row)))
+        items = tuple(map(file_of, rows[:limit]))
         return Page(items=items, next_cursor=file_cursor(items, more=len(rows) > limit))
 
     async def rename(self, owner: UserId, file: FileId, name: str, at: int) -> File | None:
-        return _file(await self._pool.fetchrow(_RENAME, file, owner, name, at))
+        return _maybe(await self._pool.fetchrow(_RENAME, file, owner, name, at))
 
     async def trash(self, owner: UserId, file: FileId, at: int) -> File | None:
-        return _file(await self._pool.fetchrow(_TRASH, file, owner, at))
+        return _maybe(await self._pool.fetchrow(_TRASH, file, owner, at))
 
     async def restore(self, owner: UserId, file: FileId) -> File | None:
-        return _file(await self._pool.fetchrow(_RESTORE, file, owner))
+        return _maybe(await self._pool.fetchrow(_RESTORE, file, owner))
 
     async def remove(self, owner: UserId, file: FileId) -> tuple[str, ...] | None:
         objects = await self._pool.fetchval(_REMOVE, owner, file)
@@ -106,10 +106,10 @@ class PostgresFileStore:
         return tuple(_version(row) for row in rows) or None
 
     async def version(self, owner: UserId, file: FileId, version: VersionId) -> File | None:
-        return _file(await self._pool.fetchrow(_VERSION, file, owner, version))
+        return _maybe(await self._pool.fetchrow(_VERSION, file, owner, version))
 
     async def show(self, owner: UserId, file: FileId, version: VersionId, at: int) -> File | None:
-        return _file(await self._pool.fetchrow(_SHOW, file, owner, version, at))
+        return _maybe(await self._pool.fetchrow(_SHOW, file, owner, version, at))
 
     async def remove_version(
         self, owner: UserId, file: FileId, version: VersionId
@@ -133,9 +133,12 @@ def _version(row: Record) -> Version:
     )
 
 
-def _file(row: Record | None) -> File | None:
-    if row is None:
-        return None
+def _maybe(row: Record | None) -> File | None:
+    return None if row is None else file_of(row)
+
+
+def file_of(row: Record) -> File:
+    """From SHOWN."""
     return File(
         id=row["id"],
         owner=row["owner_id"],

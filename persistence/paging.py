@@ -12,6 +12,7 @@ from streamhub.domain.kept_drafts import KeptDraft
 from streamhub.domain.notifications import Notification
 from streamhub.domain.reports import Report
 from streamhub.domain.scheduling import Job
+from streamhub.domain.sharing import Shared
 
 ABOVE_ALL_IDS: Final = "~"
 ABOVE_ALL_SEQS: Final = 2**62
@@ -175,6 +176,26 @@ def before_file(cursor: str | None) -> str:
 
 def file_cursor(items: Sequence[File], *, more: bool) -> str | None:
     return items[-1].id if more else None
+
+
+def before_shared(cursor: str | None) -> tuple[int, str, str]:
+    """The time, the file and the reader before which a page of shared files begins. Raises
+    Refused("bad_request")."""
+    if cursor is None:
+        return ABOVE_ALL_TIMES, ABOVE_ALL_IDS, ABOVE_ALL_IDS
+    at, _, ids = cursor.partition(".")
+    file, _, reader = ids.partition(".")
+    is_reader = is_id(reader, USER) or is_id(reader, CHANNEL)
+    if not (at.isdecimal() and len(at) <= 16 and is_id(file, FILE) and is_reader):
+        raise _bad_cursor()
+    return int(at), file, reader
+
+
+def shared_cursor(items: Sequence[Shared], *, more: bool) -> str | None:
+    if not more:
+        return None
+    last = items[-1]
+    return f"{last.share.shared_at}.{last.file.id}.{last.share.reader}"
 
 
 def after_job(cursor: str | None) -> tuple[int, str]:

@@ -18,6 +18,7 @@ from streamhub.protocol import (
     own_account,
     own_tokens,
     reports,
+    sharing,
 )
 from streamhub.protocol.frames import Incoming, Outgoing
 from streamhub.protocol.tables import COMMANDS
@@ -313,6 +314,14 @@ FILES: Final = (
     Request("GET", f"{_FILE}/versions", "file.get", files.GetFile, files.VersionList),
     Request("DELETE", _VERSION, "file.change", files.GetVersion, None, 204),
     Request("POST", f"{_VERSION}/restore", "file.change", files.GetVersion, files.FileObject),
+    Request("GET", f"{_FILE}/shares", "file.get", files.GetFile, sharing.ShareList),
+    Request("PUT", f"{_FILE}/shares/{{reader}}", "file.share", sharing.ShareFile, None, 204),
+    Request("DELETE", f"{_FILE}/shares/{{reader}}", "file.share", sharing.ShareFile, None, 204),
+    Request("GET", "/v1/shared", "file.list", sharing.ListShared, sharing.SharedPage),
+    Request("POST", f"{_FILE}/links", "file.share", sharing.MakeLink, sharing.MadeLink, 201),
+    Request("GET", f"{_FILE}/links", "file.get", files.GetFile, sharing.LinkList),
+    Request("DELETE", f"{_FILE}/links/{{link}}", "file.share", sharing.GetLink, None, 204),
+    Request("GET", "/v1/links/{token}", "", None, sharing.LinkedFile),
     Request("GET", "/v1/storage", "file.list", None, files.StorageObject),
 )
 REQUESTS: Final = (*WAYS_IN, *INVITATIONS, *OWN, *TOKENS, *PEOPLE, *CHAT, *FILES, *ADMIN)

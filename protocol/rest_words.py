@@ -42,6 +42,23 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "POST /v1/files/{file}/versions/{version}/restore": (
             "Show a file with an older content again. The others stay."
         ),
+        "GET /v1/files/{file}/shares": "For whom one's file is, too.",
+        "PUT /v1/files/{file}/shares/{reader}": (
+            "Share a file with a user, or with the members of a channel one is in."
+        ),
+        "DELETE /v1/files/{file}/shares/{reader}": (
+            "Share a file no longer; or take what is shared with oneself off the list."
+        ),
+        "GET /v1/shared": "Others' files that are shared with one, or with a channel one is in.",
+        "POST /v1/files/{file}/links": (
+            "Make a link by which anybody may read a file; it is shown this once."
+        ),
+        "GET /v1/files/{file}/links": "The links to a file, and how often they were used.",
+        "DELETE /v1/files/{file}/links/{link}": "Revoke a link.",
+        "GET /v1/links/{token}": (
+            "What a link leads to, for everybody who has it. Its password, if it has one, is that"
+            " of Basic authentication."
+        ),
         "POST /v1/files/{file}/restore": "Take a file out of the trash.",
         "GET /v1/storage": "How much of one's quota is used.",
         "GET /v1/me": "One's own account.",

@@ -6,6 +6,10 @@ WITH file AS (
 ), version AS (
     DELETE FROM file_versions v USING file WHERE v.file_id = file.id
     RETURNING v.size_bytes, v.object
+), share AS (
+    DELETE FROM file_shares s USING file WHERE s.file_id = file.id
+), link AS (
+    DELETE FROM file_links l USING file WHERE l.file_id = file.id
 ), freed AS (
     UPDATE storage s SET used_bytes = s.used_bytes - (SELECT sum(size_bytes) FROM version)
     FROM file WHERE s.user_id = file.owner_id

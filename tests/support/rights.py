@@ -11,6 +11,7 @@ PUBLIC: Final = frozenset(
         ("GET", "/v1/docs"),
         ("GET", "/v1/ws"),  # authenticates within the socket
         ("GET", "/v1/uploads/ws"),
+        ("GET", "/v1/links/{token}/content"),
         ("OPTIONS", "/v1/tus/"),
         ("OPTIONS", "/v1/tus/{upload}"),
         *((request.method, request.path) for request in REQUESTS if not request.right),
@@ -37,6 +38,8 @@ WAYS_IN: Final = frozenset(
         "/v1/auth/reset",
         "/v1/auth/reset/confirm",
         "/v1/docs",
+        "/v1/links/{token}",
+        "/v1/links/{token}/content",
         "/v1/openapi.json",
         "/v1/server",
         "/v1/tus/",

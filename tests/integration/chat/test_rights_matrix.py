@@ -19,6 +19,7 @@ from streamhub.domain.ids import (
     CHANNEL,
     FILE,
     JOB,
+    LINK,
     MESSAGE,
     RANDOM_BYTES,
     REPORT,
@@ -109,6 +110,8 @@ def nothing() -> dict[str, str]:
         "report": unknown(REPORT),
         "file": unknown(FILE),
         "version": unknown(VERSION),
+        "reader": unknown(USER),
+        "link": unknown(LINK),
         "upload": unknown(UPLOAD),
         "reaction": "x",
     }
