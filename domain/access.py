@@ -113,6 +113,7 @@ RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "file.change": Right("files:write", writes=True),
         "file.get": Right("files:read"),
         "file.list": Right("files:read"),
+        "file.mark": Right("files:write", writes=True),
         "file.rename": Right("files:write", writes=True),
         "file.share": Right("files:write", writes=True),
         "file.upload": Right("files:write", writes=True),

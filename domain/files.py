@@ -1,7 +1,7 @@
 """Files: names that people give to contents, which never change."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -38,6 +38,9 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     stored_at: int
 
 
+MAX_FAVOURITES: Final = 1000
+"""Of one user."""
+
 Which = Literal["kept", "trashed"]
 
 
@@ -55,9 +58,26 @@ class FileStore(Protocol):
         ...
 
     async def files(
-        self, owner: UserId, which: Which, cursor: str | None, limit: int
+        self, owner: UserId, which: Which, cursor: str | None, limit: int, name: str | None = None
     ) -> Page[File]:
-        """The newest first. Raises Refused("bad_request", field="cursor")."""
+        """The newest first; with `name` those whose names have words that begin like all of its
+        words. Raises Refused("bad_request", field="cursor")."""
+        ...
+
+    async def recent(self, owner: UserId, cursor: str | None, limit: int) -> Page[File]:
+        """Those first that were added or changed last. Raises as `files`."""
+        ...
+
+    async def favourites(self, user: UserId, cursor: str | None, limit: int) -> Page[File]:
+        """What the user marked and may still read, the last one first. Raises as `files`."""
+        ...
+
+    async def mark(self, user: UserId, file: FileId, at: int) -> bool:
+        """As a favourite; twice is once. False: there are MAX_FAVOURITES."""
+        ...
+
+    async def unmark(self, user: UserId, file: FileId) -> bool:
+        """Whether it was marked."""
         ...
 
     async def rename(self, owner: UserId, file: FileId, name: str, at: int) -> File | None: ...

@@ -4,9 +4,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from streamhub.domain.channels import Page
-from streamhub.domain.files import File, Version, Which
+from streamhub.domain.files import MAX_FAVOURITES, File, Version, Which
 from streamhub.domain.ids import FileId, UserId, VersionId
-from streamhub.persistence.paging import before_file, file_cursor
+from streamhub.persistence.paging import (
+    before_file,
+    before_timed_file,
+    file_cursor,
+    timed_file_cursor,
+)
 from streamhub.persistence.postgres import Pool, Record
 from streamhub.persistence.sql import load
 
@@ -21,6 +26,41 @@ _PAGE: Final = """
     SELECT {shown} FROM files f JOIN file_versions v ON v.id = f.version_id
     WHERE f.owner_id = $1 AND f.id < $2 AND f.trashed_at IS {which}
     ORDER BY f.id DESC LIMIT $3
+"""
+_MAY_READ: Final = load("may_read")
+_NAMED: Final = load("named_files")
+_NAMED_PAGES: Final = {
+    "kept": _NAMED.format(shown=SHOWN, which="NULL"),
+    "trashed": _NAMED.format(shown=SHOWN, which="NOT NULL"),
+}
+_RECENT: Final = f"""
+    SELECT {SHOWN}, f.updated_at AS at
+    FROM files f JOIN file_versions v ON v.id = f.version_id
+    WHERE f.owner_id = $1 AND f.trashed_at IS NULL AND (f.updated_at, f.id) < ($2::bigint, $3)
+    ORDER BY f.updated_at DESC, f.id DESC LIMIT $4
+"""  # noqa: S608 - columns
+_FAVOURITES: Final = f"""
+    SELECT {SHOWN}, x.marked_at AS at
+    FROM favourite_files x
+    JOIN files f ON f.id = x.file_id AND f.trashed_at IS NULL
+    JOIN file_versions v ON v.id = f.version_id
+    WHERE x.user_id = $1 AND (x.marked_at, x.file_id) < ($2::bigint, $3)
+      AND {_MAY_READ.format(reader="$1")}
+    ORDER BY x.marked_at DESC, x.file_id DESC LIMIT $4
+"""  # noqa: S608 - columns
+_MARK: Final = """
+    WITH made AS (
+        INSERT INTO favourite_files (user_id, file_id, marked_at)
+        SELECT $1, $2, $3
+        WHERE (SELECT count(*) FROM favourite_files WHERE user_id = $1) < $4
+        ON CONFLICT DO NOTHING
+        RETURNING true
+    )
+    SELECT EXISTS (SELECT FROM made)
+        OR EXISTS (SELECT FROM favourite_files WHERE user_id = $1 AND file_id = $2)
+"""
+_UNMARK: Final = """
+    DELETE FROM favourite_files WHERE user_id = $1 AND file_id = $2 RETURNING true
 """
 _PAGES: Final = {
     "kept": _PAGE.format(shown=SHOWN, which="NULL"),
@@ -54,7 +94,10 @@ _SHOW: Final = f"""
 """  # noqa: S608 - columns
 _REMOVE_VERSION: Final = load("remove_version")
 _REMOVE: Final = load("remove_file")
-_READABLE: Final = load("readable_file").format(shown=SHOWN)
+_READABLE: Final = f"""
+    SELECT {SHOWN} FROM files f JOIN file_versions v ON v.id = f.version_id
+    WHERE f.id = $1 AND {_MAY_READ.format(reader="$2")}
+"""  # noqa: S608 - columns
 _KEPT: Final = """
     SELECT id FROM files WHERE id = ANY ($2::text[]) AND owner_id = $1 AND trashed_at IS NULL
 """
@@ -82,11 +125,37 @@ class PostgresFileStore:
         return frozenset(FileId(row["id"]) for row in rows)
 
     async def files(
-        self, owner: UserId, which: Which, cursor: str | None, limit: int
+        self, owner: UserId, which: Which, cursor: str | None, limit: int, name: str | None = None
     ) -> Page[File]:
-        rows = await self._pool.fetch(_PAGES[which], owner, before_file(cursor), limit + 1)
+        where = (owner, before_file(cursor), limit + 1)
+        if name is None:
+            rows = await self._pool.fetch(_PAGES[which], *where)
+        else:
+            rows = await self._pool.fetch(_NAMED_PAGES[which], *where, name)
         items = tuple(map(file_of, rows[:limit]))
         return Page(items=items, next_cursor=file_cursor(items, more=len(rows) > limit))
+
+    async def recent(self, owner: UserId, cursor: str | None, limit: int) -> Page[File]:
+        return await self._by_time(_RECENT, owner, cursor, limit)
+
+    async def favourites(self, user: UserId, cursor: str | None, limit: int) -> Page[File]:
+        return await self._by_time(_FAVOURITES, user, cursor, limit)
+
+    async def _by_time(
+        self, query: str, user: UserId, cursor: str | None, limit: int
+    ) -> Page[File]:
+        rows = await self._pool.fetch(query, user, *before_timed_file(cursor), limit + 1)
+        last = rows[limit - 1] if len(rows) > limit else None
+        return Page(
+            items=tuple(map(file_of, rows[:limit])),
+            next_cursor=None if last is None else timed_file_cursor(last["at"], last["id"]),
+        )
+
+    async def mark(self, user: UserId, file: FileId, at: int) -> bool:
+        return bool(await self._pool.fetchval(_MARK, user, file, at, MAX_FAVOURITES))
+
+    async def unmark(self, user: UserId, file: FileId) -> bool:
+        return bool(await self._pool.fetchval(_UNMARK, user, file))
 
     async def rename(self, owner: UserId, file: FileId, name: str, at: int) -> File | None:
         return _maybe(await self._pool.fetchrow(_RENAME, file, owner, name, at))

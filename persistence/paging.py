@@ -178,6 +178,20 @@ def file_cursor(items: Sequence[File], *, more: bool) -> str | None:
     return items[-1].id if more else None
 
 
+def before_timed_file(cursor: str | None) -> tuple[int, str]:
+    """The time and the file before which a page begins. Raises Refused("bad_request")."""
+    if cursor is None:
+        return ABOVE_ALL_TIMES, ABOVE_ALL_IDS
+    at, _, file = cursor.partition(".")
+    if not (at.isdecimal() and len(at) <= 16 and is_id(file, FILE)):
+        raise _bad_cursor()
+    return int(at), file
+
+
+def timed_file_cursor(at: int, file: str) -> str:
+    return f"{at}.{file}"
+
+
 def before_shared(cursor: str | None) -> tuple[int, str, str]:
     """The time, the file and the reader before which a page of shared files begins. Raises
     Refused("bad_request")."""

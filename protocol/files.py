@@ -36,9 +36,12 @@ class FileObject(Outgoing, frozen=True, kw_only=True):
 
 
 class ListFiles(Incoming, frozen=True, kw_only=True):
-    """`GET /v1/files`: one's own, the newest first; or those in the trash."""
+    """`GET /v1/files`: one's own, the newest first; those in the trash; those that were added or
+    changed last; or one's favourites. `name`, of the first two: only those whose names have words
+    that begin like each of its words."""
 
-    which: Literal["kept", "trashed"] = "kept"
+    which: Literal["kept", "trashed", "recent", "favourite"] = "kept"
+    name: FileName | None = None
     cursor: Cursor | None = None
     limit: PageSize = DEFAULT_PAGE
 

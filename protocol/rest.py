@@ -311,6 +311,8 @@ FILES: Final = (
     Request("PATCH", _FILE, "file.rename", files.ChangeFile, files.FileObject),
     Request("DELETE", _FILE, "file.change", files.GetFile, None, 204),
     Request("POST", f"{_FILE}/restore", "file.change", files.GetFile, files.FileObject),
+    Request("PUT", f"{_FILE}/favourite", "file.mark", files.GetFile, None, 204),
+    Request("DELETE", f"{_FILE}/favourite", "file.mark", files.GetFile, None, 204),
     Request("GET", f"{_FILE}/versions", "file.get", files.GetFile, files.VersionList),
     Request("DELETE", _VERSION, "file.change", files.GetVersion, None, 204),
     Request("POST", f"{_VERSION}/restore", "file.change", files.GetVersion, files.FileObject),

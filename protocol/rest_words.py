@@ -31,7 +31,11 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "GET /v1/invitations": "One's own invitations that are still good.",
         "POST /v1/invitations": "Invite; the link is shown this once.",
         "DELETE /v1/invitations/{invitation}": "End an invitation.",
-        "GET /v1/files": "One's own files, or those in the trash, the newest first.",
+        "GET /v1/files": (
+            "One's own files, those in the trash, those that changed last, or one's favourites."
+        ),
+        "PUT /v1/files/{file}/favourite": "Mark a file that one may read as a favourite.",
+        "DELETE /v1/files/{file}/favourite": "Mark a file no longer.",
         "GET /v1/files/{file}": "A file, without its content.",
         "PATCH /v1/files/{file}": "Give a file another name.",
         "DELETE /v1/files/{file}": "Put a file into the trash; from there, delete it for good.",

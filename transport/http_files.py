@@ -6,6 +6,8 @@ GET    /v1/files/{file}                 one
 PATCH  /v1/files/{file}                 rename it
 DELETE /v1/files/{file}                 into the trash; from there, for good
 POST   /v1/files/{file}/restore         out of the trash
+PUT    /v1/files/{file}/favourite       mark it; it need not be one's own
+DELETE /v1/files/{file}/favourite       no longer
 GET    /v1/files/{file}/content         its content (HEAD, too)
 GET    /v1/files/{file}/versions        the contents it has had
 POST   /v1/files/{file}/versions        another one: raw, or a form
@@ -24,9 +26,10 @@ import crc32c
 from aiohttp import BodyPartReader, hdrs, web
 
 from streamhub.domain.blobs import Blobs
+from streamhub.domain.channels import Page
 from streamhub.domain.errors import Refused, StreamHubError, TryAgain
 from streamhub.domain.file_names import file_name
-from streamhub.domain.files import File, FileStore, Version
+from streamhub.domain.files import MAX_FAVOURITES, File, FileStore, Version
 from streamhub.domain.ids import FILE, FileId, UserId, VersionId, is_id
 from streamhub.domain.upload_ledger import UploadLedger
 from streamhub.domain.uploads import Upload
@@ -51,6 +54,8 @@ def routes(area: "Files") -> list[web.RouteDef]:
         web.patch("/v1/files/{file}", area.change),
         web.delete("/v1/files/{file}", area.delete),
         web.post("/v1/files/{file}/restore", area.restore),
+        web.put("/v1/files/{file}/favourite", area.mark),
+        web.delete("/v1/files/{file}/favourite", area.unmark),
         web.get("/v1/files/{file}/content", area.content),
         web.get("/v1/files/{file}/versions", area.versions),
         web.post("/v1/files/{file}/versions", area.upload),
@@ -144,9 +149,19 @@ class Files:
     async def files(self, request: web.Request) -> web.Response:
         by = (await authorize(request, "file.list")).standing.user
         wanted = await read_command(request, bodies.ListFiles)
-        page = await self._store.files(by, wanted.which, wanted.cursor, wanted.limit)
+        page = await self._page(by, wanted)
         items = tuple(map(file_object, page.items))
         return json_response(bodies.FilePage(items=items, next_cursor=page.next_cursor))
+
+    async def _page(self, by: UserId, wanted: bodies.ListFiles) -> Page[File]:
+        which, cursor, limit = wanted.which, wanted.cursor, wanted.limit
+        if which == "kept" or which == "trashed":
+            return await self._store.files(by, which, cursor, limit, wanted.name)
+        if wanted.name is not None:
+            raise Refused("bad_request", "is for kept and trashed ones", field="name")
+        if which == "recent":
+            return await self._store.recent(by, cursor, limit)
+        return await self._store.favourites(by, cursor, limit)
 
     async def file(self, request: web.Request) -> web.Response:
         by = (await authorize(request, "file.get")).standing.user
@@ -174,6 +189,19 @@ class Files:
         by = (await authorize(request, "file.change")).standing.user
         file = FileId((await read_command(request, bodies.GetFile)).file)
         return json_response(file_object(found(await self._store.restore(by, file), "file")))
+
+    async def mark(self, request: web.Request) -> web.Response:
+        by = (await authorize(request, "file.mark")).standing.user
+        file = await self._readable(by, (await read_command(request, bodies.GetFile)).file)
+        if not await self._store.mark(by, file.id, self._now_ms()):
+            raise Refused("limit_reached", f"one has at most {MAX_FAVOURITES} favourites")
+        return web.Response(status=204)
+
+    async def unmark(self, request: web.Request) -> web.Response:
+        by = (await authorize(request, "file.mark")).standing.user
+        file = FileId((await read_command(request, bodies.GetFile)).file)
+        found(await self._store.unmark(by, file) or None, "favourite")
+        return web.Response(status=204)
 
     async def content(self, request: web.Request) -> web.StreamResponse:
         by = (await authorize(request, "file.get")).standing.user

@@ -8,6 +8,8 @@ WITH file AS (
     RETURNING v.size_bytes, v.object
 ), share AS (
     DELETE FROM file_shares s USING file WHERE s.file_id = file.id
+), favourite AS (
+    DELETE FROM favourite_files x USING file WHERE x.file_id = file.id
 ), link AS (
     DELETE FROM file_links l USING file WHERE l.file_id = file.id
 ), freed AS (

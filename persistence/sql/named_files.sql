@@ -1,0 +1,14 @@
+-- Files of user $1 below $2, $3 at most, whose names have words that begin like each word of $4. The
+-- index knows owners as words, too: OFFSET keeps a planner from reading all of the user's files.
+SELECT {shown}
+FROM (
+    SELECT * FROM files
+    WHERE file_words(name, owner_id) @@ (
+        SELECT ('''' || $1 || '''&' || string_agg('''' || word || ''':*', '&'))::tsquery
+        FROM unnest(tsvector_to_array(search_words($4))) AS word)
+    OFFSET 0
+) f
+JOIN file_versions v ON v.id = f.version_id
+WHERE f.owner_id = $1 AND f.id < $2 AND f.trashed_at IS {which}
+ORDER BY f.id DESC
+LIMIT $3
