@@ -112,6 +112,7 @@ class Accounts:
     ) -> None:
         auth = settings.auth
         self.limiter = limiter
+        self.secret = secret
         keys = token_keys_of(auth, secret)
         self.people = PostgresAccountStore(pool)
         self._edits = PostgresAccountEdits(pool)

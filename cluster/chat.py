@@ -200,7 +200,11 @@ class Chat:
         self._jobs: list[_Job] = [sweep, expiry, forgetting, self.indexing, self.sends]
         if filing is not None and files is not None:
             sharing = filing.sharing(
-                accounts.hasher, accounts.limiter, clock, public_url_of(settings.server)
+                accounts.hasher,
+                accounts.limiter,
+                accounts.secret,
+                clock,
+                public_url_of(settings.server),
             )
             self.routes = (*self.routes, *files.routes, *sharing)
             self._jobs.append(filing.care(host, self.actors, membership, clock))

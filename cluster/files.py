@@ -11,19 +11,20 @@ from streamhub.actors.system import ActorSystem
 from streamhub.actors.upload import UploadActor
 from streamhub.cluster.clock import SystemClock
 from streamhub.cluster.membership import Membership
-from streamhub.config import FileSettings
+from streamhub.config import FileSettings, Secret
 from streamhub.domain.blobs import Blobs
 from streamhub.domain.ids import HostId, UploadId
 from streamhub.domain.limits import Limiter
 from streamhub.domain.passwords import PasswordHasher
 from streamhub.domain.publishing import Publishing
 from streamhub.domain.sharing import Sharing
+from streamhub.domain.signed_urls import UrlSigner
 from streamhub.domain.uploads import Ledger
 from streamhub.persistence.files import PostgresFileStore
 from streamhub.persistence.postgres import Pool
 from streamhub.persistence.sharing import PostgresSharingStore
 from streamhub.persistence.upload_ledger import PostgresUploadLedger
-from streamhub.transport import http_files, http_sharing, tus
+from streamhub.transport import http_files, http_sharing, http_signed, tus
 from streamhub.transport.asking import Asking
 from streamhub.transport.http_files import Files
 from streamhub.transport.intake import Intake, Terms
@@ -76,7 +77,12 @@ class Filing:
         return FilingEdge(routes=routes, streams=UploadStreams(intake))
 
     def sharing(
-        self, hasher: PasswordHasher, limiter: Limiter, clock: SystemClock, public_url: str
+        self,
+        hasher: PasswordHasher,
+        limiter: Limiter,
+        secret: Secret,
+        clock: SystemClock,
+        public_url: str,
     ) -> list[web.RouteDef]:
         """The routes by which files are shared."""
         area = Sharing(
@@ -86,7 +92,11 @@ class Filing:
             now_ms=clock.now_ms,
             random_bytes=clock.random_bytes,
         )
-        return http_sharing.routes(area, self._blobs, public_url)
+        signer = UrlSigner(secret, self._settings.signed_url_ttl_s, clock.now_ms)
+        return [
+            *http_sharing.routes(area, self._blobs, public_url),
+            *http_signed.routes(signer, self._store, self._blobs, public_url),
+        ]
 
     def care(
         self, host: HostId, actors: ActorSystem, membership: Membership, clock: SystemClock

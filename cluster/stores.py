@@ -51,7 +51,7 @@ class Stores:
             bucket = needed(settings.objects.url).reveal()
             objects = ObjectStore.connect(bucket)
             stack.push_async_callback(objects.close)
-            blobs = S3Blobs.connect(bucket)
+            blobs = S3Blobs.connect(bucket, settings.objects.public_url)
             stack.push_async_callback(blobs.close)
             return cls(
                 pool,

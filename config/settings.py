@@ -99,6 +99,13 @@ class ObjectSettings:
         "S3 endpoint with keys, bucket and region. Absent: the embedded one is started.",
         variable="S3_URL",
     )
+    public_url: str = setting(
+        "",
+        rules.ORIGIN,
+        "Origin under which clients reach S3: downloads are redirected there. Empty: StreamHub"
+        " sends them itself.",
+        variable="S3_PUBLIC_URL",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +214,11 @@ class FileSettings:
         20,
         rules.whole(1, 1000),
         "Versions of a file that are kept: the newest ones.",
+    )
+    signed_url_ttl_s: int = setting(
+        3600,
+        rules.whole(60, 7 * 86_400),
+        "Seconds for which signed URLs of files are good at least, and at most twice.",
     )
     trash_days: int = setting(
         30, rules.whole(0, 3650), "Days after which files in the trash go for good."

@@ -67,6 +67,11 @@ class Blobs(Protocol):
         TryAgain("unavailable") as well when S3 gives fewer."""
         ...
 
+    async def outside(self, object: str, headers: Mapping[str, str]) -> str | None:
+        """Where clients get the object from S3 themselves, for some minutes, with these headers.
+        None: they do not reach it."""
+        ...
+
     async def delete(self, objects: Iterable[str]) -> None:
         """Whether or not they are there."""
         ...

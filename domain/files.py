@@ -96,6 +96,10 @@ class FileStore(Protocol):
         """The file with the content of that version."""
         ...
 
+    async def content(self, file: FileId, version: VersionId) -> File | None:
+        """The file with the content of that version, of whomever it is; not of the trash."""
+        ...
+
     async def show(self, owner: UserId, file: FileId, version: VersionId, at: int) -> File | None:
         """From now on the file has the content of that version."""
         ...

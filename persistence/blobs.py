@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector
 from miniopy_async import Minio
@@ -34,27 +35,25 @@ _DIFFER: Final = frozenset({"InvalidPart", "InvalidPartOrder"})
 class S3Blobs:
     """Implements Blobs in one bucket."""
 
-    def __init__(self, bucket: Bucket, client: Minio, session: ClientSession) -> None:
+    def __init__(self, bucket: Bucket, session: ClientSession, public_url: str = "") -> None:
         self._bucket = bucket.name
-        self._client = client
         self._session = session
+        self._client = _client(bucket, bucket.endpoint, session, secure=bucket.secure)
+        outside = urlsplit(public_url)
+        self._outside = (
+            _client(bucket, outside.netloc, session, secure=outside.scheme == "https")
+            if public_url
+            else None
+        )
 
     @classmethod
-    def connect(cls, url: str) -> "S3Blobs":
-        """On the bucket of `url`, connecting on first use. Raises ValueError for a bad URL."""
-        bucket = Bucket.parse(url)
+    def connect(cls, url: str, public_url: str = "") -> "S3Blobs":
+        """On the bucket of `url`, connecting on first use. Clients reach it at `public_url`, if
+        they do. Raises ValueError for a bad URL."""
         session = ClientSession(
             connector=TCPConnector(limit=64), timeout=_TIMEOUT, auto_decompress=False
         )
-        client = Minio(
-            bucket.endpoint,
-            access_key=bucket.access,
-            secret_key=bucket.secret,
-            secure=bucket.secure,
-            region=bucket.region,
-            session=session,
-        )
-        return cls(bucket, client, session)
+        return cls(Bucket.parse(url), session, public_url)
 
     async def close(self) -> None:
         await self._session.close()
@@ -142,6 +141,17 @@ class S3Blobs:
                     raise _away(f"{got} bytes of {wanted}")
             first += wanted
 
+    async def outside(self, object: str, headers: Mapping[str, str]) -> str | None:
+        if self._outside is None:
+            return None
+        told = {f"response-{name.lower()}": value for name, value in headers.items()}
+        async with _translated():
+            return str(
+                await self._outside.get_presigned_url(
+                    "GET", self._bucket, object, expires=_VALID, extra_query_params=told
+                )
+            )
+
     async def delete(self, objects: Iterable[str]) -> None:
         names = [DeleteObject(name) for name in objects]
         if not names:
@@ -162,6 +172,17 @@ class S3Blobs:
                 if len(found) == limit:
                     break
         return tuple(found)
+
+
+def _client(bucket: Bucket, endpoint: str, session: ClientSession, *, secure: bool) -> Minio:
+    return Minio(
+        endpoint,
+        access_key=bucket.access,
+        secret_key=bucket.secret,
+        secure=secure,
+        region=bucket.region,
+        session=session,
+    )
 
 
 async def _check(answer: ClientResponse) -> None:

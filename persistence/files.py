@@ -83,6 +83,10 @@ _VERSION: Final = f"""
     SELECT {SHOWN} FROM files f JOIN file_versions v ON v.file_id = f.id
     WHERE f.id = $1 AND f.owner_id = $2 AND v.id = $3
 """  # noqa: S608 - columns
+_CONTENT: Final = f"""
+    SELECT {SHOWN} FROM files f JOIN file_versions v ON v.file_id = f.id
+    WHERE f.id = $1 AND v.id = $2 AND f.trashed_at IS NULL
+"""  # noqa: S608 - columns
 _SHOW: Final = f"""
     WITH f AS (
         UPDATE files SET version_id = v.id, updated_at = $4
@@ -176,6 +180,9 @@ class PostgresFileStore:
 
     async def version(self, owner: UserId, file: FileId, version: VersionId) -> File | None:
         return _maybe(await self._pool.fetchrow(_VERSION, file, owner, version))
+
+    async def content(self, file: FileId, version: VersionId) -> File | None:
+        return _maybe(await self._pool.fetchrow(_CONTENT, file, version))
 
     async def show(self, owner: UserId, file: FileId, version: VersionId, at: int) -> File | None:
         return _maybe(await self._pool.fetchrow(_SHOW, file, owner, version, at))

@@ -84,6 +84,14 @@ class VersionList(Outgoing, frozen=True, kw_only=True):
     items: tuple[VersionObject, ...]
 
 
+class SignedUrl(Outgoing, frozen=True, kw_only=True):
+    """`url` gives the content the file is shown with to whoever has it, until `expires_at`. Others
+    get the same one for a while: a CDN may keep what it gives."""
+
+    url: str
+    expires_at: Timestamp
+
+
 class ChangeFile(Incoming, frozen=True, kw_only=True):
     """`PATCH /v1/files/{file}`."""
 

@@ -316,6 +316,7 @@ FILES: Final = (
     Request("GET", f"{_FILE}/versions", "file.get", files.GetFile, files.VersionList),
     Request("DELETE", _VERSION, "file.change", files.GetVersion, None, 204),
     Request("POST", f"{_VERSION}/restore", "file.change", files.GetVersion, files.FileObject),
+    Request("GET", f"{_FILE}/url", "file.get", files.GetFile, files.SignedUrl),
     Request("GET", f"{_FILE}/shares", "file.get", files.GetFile, sharing.ShareList),
     Request("PUT", f"{_FILE}/shares/{{reader}}", "file.share", sharing.ShareFile, None, 204),
     Request("DELETE", f"{_FILE}/shares/{{reader}}", "file.share", sharing.ShareFile, None, 204),

@@ -46,6 +46,9 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "POST /v1/files/{file}/versions/{version}/restore": (
             "Show a file with an older content again. The others stay."
         ),
+        "GET /v1/files/{file}/url": (
+            "A URL that gives the content of a file to whoever has it, for an hour or two."
+        ),
         "GET /v1/files/{file}/shares": "For whom one's file is, too.",
         "PUT /v1/files/{file}/shares/{reader}": (
             "Share a file with a user, or with the members of a channel one is in."

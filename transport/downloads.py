@@ -57,7 +57,8 @@ IMMUTABLE: Final = "private, max-age=31536000, immutable"
 async def download(
     request: web.Request, file: File, blobs: Blobs, *, cached: str = REVALIDATED
 ) -> web.StreamResponse:
-    """Answer GET and HEAD for the content of `file`; `cached` is its Cache-Control.
+    """Answer GET and HEAD for the content of `file`; `cached` is its Cache-Control. Where clients
+    reach S3, they are sent there.
 
     Raises TryAgain("unavailable") before the first byte; later the connection breaks, as it does
     when S3 gives other bytes than it took.
@@ -65,6 +66,14 @@ async def download(
     headers = _headers(request, file, cached)
     if _unchanged(request, file):
         return web.Response(status=304, headers=headers)
+    if request.method == hdrs.METH_GET and file.size:
+        told: dict[str, str] = {
+            hdrs.CONTENT_TYPE: file.mime,
+            hdrs.CONTENT_DISPOSITION: headers[hdrs.CONTENT_DISPOSITION],
+        }
+        if (elsewhere := await blobs.outside(file.object, told)) is not None:
+            fresh = {hdrs.LOCATION: elsewhere, hdrs.CACHE_CONTROL: "private, no-store"}
+            return web.Response(status=302, headers=fresh)
     wanted = (
         ranges_of(request.headers.get(hdrs.RANGE), file.size) if _fresh(request, file) else None
     )

@@ -53,7 +53,7 @@ class ChatHost:
         self._settings = settings
         self._pool = pool
         url = settings.objects.url
-        self.blobs = S3Blobs.connect(url.reveal() if url else NO_S3)
+        self.blobs = S3Blobs.connect(url.reveal() if url else NO_S3, settings.objects.public_url)
         self.filing = Filing(settings.files, pool, self.blobs)
         self.limiter: Limiter = InMemoryLimiter(now_us)
         self._meter = InMemoryLimiter(now_us) if meter is None else meter

@@ -12,6 +12,7 @@ PUBLIC: Final = frozenset(
         ("GET", "/v1/ws"),  # authenticates within the socket
         ("GET", "/v1/uploads/ws"),
         ("GET", "/v1/links/{token}/content"),
+        ("GET", "/v1/signed/{file}/{version}"),
         ("OPTIONS", "/v1/tus/"),
         ("OPTIONS", "/v1/tus/{upload}"),
         *((request.method, request.path) for request in REQUESTS if not request.right),
@@ -42,6 +43,7 @@ WAYS_IN: Final = frozenset(
         "/v1/links/{token}/content",
         "/v1/openapi.json",
         "/v1/server",
+        "/v1/signed/{file}/{version}",
         "/v1/tus/",
         "/v1/tus/{upload}",
         "/v1/ws",

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from support.chat_hosts import ChatCluster
@@ -38,9 +39,20 @@ async def cluster(servers: EmbeddedUrls, tmp_path: Path) -> AsyncIterator[ChatCl
         yield cluster
 
 
+@pytest.fixture
+async def redirecting(servers: EmbeddedUrls, tmp_path: Path) -> AsyncIterator[ChatCluster]:
+    """As `cluster`, where clients reach S3."""
+    parts = urlsplit(servers.objects)
+    outside = f"{parts.scheme}://{parts.hostname}:{parts.port}"
+    async with _cluster(
+        servers, tmp_path, servers.objects, STREAMHUB_S3_PUBLIC_URL=outside
+    ) as cluster:
+        yield cluster
+
+
 @asynccontextmanager
 async def _cluster(
-    servers: EmbeddedUrls, tmp_path: Path, objects: str
+    servers: EmbeddedUrls, tmp_path: Path, objects: str, **more: str
 ) -> AsyncIterator[ChatCluster]:
     environ = {
         "STREAMHUB_S3_URL": objects,
@@ -51,6 +63,7 @@ async def _cluster(
         "STREAMHUB_ALLOWED_ORIGINS": "https://chat.example.org",
         "STREAMHUB_ARGON2_MEMORY_KIB": "8192",
         "STREAMHUB_ARGON2_TIME_COST": "1",
+        **more,
     }
     await migrate(servers.postgres)
     await (await ObjectStore.open(servers.objects)).close()
