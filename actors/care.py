@@ -10,6 +10,7 @@ from streamhub.actors.ports import Directory
 from streamhub.domain.blobs import Blobs
 from streamhub.domain.errors import TryAgain
 from streamhub.domain.files import FileStore
+from streamhub.domain.folders import FolderStore
 from streamhub.domain.ids import HostId
 from streamhub.domain.messages import ActorId, Message, upload_actor
 from streamhub.domain.upload_ledger import UploadLedger
@@ -38,6 +39,7 @@ class UploadCare:
         host: HostId,
         ledger: UploadLedger,
         files: FileStore,
+        folders: FolderStore,
         blobs: Blobs,
         actors: _Actors,
         directory: Directory,
@@ -47,6 +49,7 @@ class UploadCare:
     ) -> None:
         self._ledger = ledger
         self._files = files
+        self._folders = folders
         self._blobs = blobs
         self._actors = actors
         self._duty = OneHost("uploads", host, directory)
@@ -92,6 +95,7 @@ class UploadCare:
         due = await self._files.to_empty(self._now_ms() - self._trash_ms, _LIMIT)
         for owner, file in due:
             await self._delete(await self._files.remove(owner, file) or ())
+        await self._folders.empty(self._now_ms() - self._trash_ms)
         return len(due)
 
     async def sweep(self) -> int:

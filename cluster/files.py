@@ -21,10 +21,11 @@ from streamhub.domain.sharing import Sharing
 from streamhub.domain.signed_urls import UrlSigner
 from streamhub.domain.uploads import Ledger
 from streamhub.persistence.files import PostgresFileStore
+from streamhub.persistence.folders import PostgresFolderStore
 from streamhub.persistence.postgres import Pool
 from streamhub.persistence.sharing import PostgresSharingStore
 from streamhub.persistence.upload_ledger import PostgresUploadLedger
-from streamhub.transport import http_files, http_sharing, http_signed, tus
+from streamhub.transport import http_files, http_folders, http_sharing, http_signed, tus
 from streamhub.transport.asking import Asking
 from streamhub.transport.http_files import Files
 from streamhub.transport.intake import Intake, Terms
@@ -43,6 +44,7 @@ class Filing:
         self._pool = pool
         self._ledger = PostgresUploadLedger(pool)
         self._store = PostgresFileStore(pool)
+        self._folders = PostgresFolderStore(pool)
         self._publishing = Publishing(blobs, self._ledger, settings.file_versions)
         self.buffers = Buffers(settings.upload_buffer_bytes)
 
@@ -73,7 +75,11 @@ class Filing:
             random_bytes=clock.random_bytes,
         )
         area = Files(intake, self._store, self._ledger, self._blobs, clock.now_ms)
-        routes = (*http_files.routes(area), *tus.routes(intake, area.content_of))
+        routes = (
+            *http_files.routes(area),
+            *http_folders.routes(self._folders, clock.now_ms, clock.random_bytes),
+            *tus.routes(intake, area.content_of),
+        )
         return FilingEdge(routes=routes, streams=UploadStreams(intake))
 
     def sharing(
@@ -105,6 +111,7 @@ class Filing:
             host,
             self._ledger,
             self._store,
+            self._folders,
             self._blobs,
             actors,
             membership,

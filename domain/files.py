@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Final, Literal, Protocol
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from streamhub.domain.channels import Page
-from streamhub.domain.ids import FileId, UserId, VersionId
+from streamhub.domain.ids import FileId, FolderId, UserId, VersionId
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +26,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     updated_at: int
     trashed_at: int | None = None
+    folder: FolderId | None = None
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +66,12 @@ class FileStore(Protocol):
         words. Raises Refused("bad_request", field="cursor")."""
         ...
 
+    async def within(
+        self, owner: UserId, folder: FolderId | None, cursor: str | None, limit: int
+    ) -> Page[File]:
+        """Those in a folder, or (None) at the top. Raises as `files`."""
+        ...
+
     async def recent(self, owner: UserId, cursor: str | None, limit: int) -> Page[File]:
         """Those first that were added or changed last. Raises as `files`."""
         ...
@@ -80,7 +88,17 @@ class FileStore(Protocol):
         """Whether it was marked."""
         ...
 
-    async def rename(self, owner: UserId, file: FileId, name: str, at: int) -> File | None: ...
+    async def change(
+        self,
+        owner: UserId,
+        file: FileId,
+        at: int,
+        *,
+        name: str | None = None,
+        folder: FolderId | UnsetType | None = UNSET,
+    ) -> File | None:
+        """Rename it, or move it (None: to the top). Raises Refused("not_found", field="folder")."""
+        ...
 
     async def trash(self, owner: UserId, file: FileId, at: int) -> File | None:
         """Those in the trash stay as they are."""

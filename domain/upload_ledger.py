@@ -56,7 +56,8 @@ class UploadLedger(Protocol):
     async def open(self, opening: Opening, quota_bytes: int) -> Upload:
         """Take its bytes from the owner's quota and begin it, or the one begun with this key.
 
-        Raises Refused: quota_exceeded, key_reused, not_found (the file it is for).
+        Raises Refused: quota_exceeded, key_reused, not_found (the file it is for, or the
+        folder).
         """
         ...
 

@@ -15,7 +15,7 @@ import msgspec
 
 from streamhub.domain.crc import combined
 from streamhub.domain.errors import Refused
-from streamhub.domain.ids import FileId, UploadId, UserId
+from streamhub.domain.ids import FileId, FolderId, UploadId, UserId
 
 State = Literal["receiving", "sealing", "ready", "failed", "aborted"]
 Event = Literal["finish", "reopen", "publish", "fail", "abort"]
@@ -75,7 +75,7 @@ def part_bytes_of(size: int | None, least: int = LEAST_PART_BYTES) -> int:
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
     """An upload's row. `object` is where its content will be; `multipart` is S3's name of it while
     its parts come, None if it is short enough to be put as one. It becomes a version of the file
-    `into`, or a new file."""
+    `into`, or a new file in `folder`."""
 
     id: UploadId
     owner: UserId
@@ -94,6 +94,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     problem: str | None = None
     file: FileId | None = None
     into: FileId | None = None
+    folder: FolderId | None = None
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

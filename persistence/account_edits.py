@@ -66,6 +66,7 @@ _FORGET: Final = (
     "DELETE FROM invitations WHERE created_by = $1",
     "DELETE FROM favourite_files WHERE user_id = $1",
     "DELETE FROM file_shares WHERE reader_id = $1",
+    "DELETE FROM folders WHERE owner_id = $1",
     # What care of uploads and files finds overdue, it ends for good, objects and all.
     "UPDATE uploads SET expires_at = 0 WHERE owner_id = $1 AND state = 'receiving'",
     "UPDATE files SET trashed_at = 0 WHERE owner_id = $1 AND trashed_at IS NULL",

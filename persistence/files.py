@@ -3,21 +3,25 @@
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec import UNSET, UnsetType
+
 from streamhub.domain.channels import Page
+from streamhub.domain.errors import Refused
 from streamhub.domain.files import MAX_FAVOURITES, File, Version, Which
-from streamhub.domain.ids import FileId, UserId, VersionId
+from streamhub.domain.ids import FileId, FolderId, UserId, VersionId
 from streamhub.persistence.paging import (
     before_file,
     before_timed_file,
     file_cursor,
     timed_file_cursor,
 )
-from streamhub.persistence.postgres import Pool, Record
+from streamhub.persistence.postgres import Pool, PooledConnection, Record
 from streamhub.persistence.sql import load
 
 SHOWN: Final = """
     f.id, f.owner_id, f.name, v.mime, v.size_bytes, v.id AS version_id, v.crc32c, v.object,
-    v.created_at AS stored_at, f.created_at, f.updated_at, f.trashed_at
+    v.created_at AS stored_at, f.created_at, f.updated_at, f.trashed_at,
+    f.folder_id
 """
 _ONE: Final = f"""
     SELECT {SHOWN} FROM files f JOIN file_versions v ON v.id = f.version_id WHERE f.id = $1
@@ -26,6 +30,15 @@ _PAGE: Final = """
     SELECT {shown} FROM files f JOIN file_versions v ON v.id = f.version_id
     WHERE f.owner_id = $1 AND f.id < $2 AND f.trashed_at IS {which}
     ORDER BY f.id DESC LIMIT $3
+"""
+_WITHIN: Final = f"""
+    SELECT {SHOWN} FROM files f JOIN file_versions v ON v.id = f.version_id
+    WHERE f.owner_id = $1 AND f.id < $2 AND f.trashed_at IS NULL AND f.folder_id = $4
+    ORDER BY f.id DESC LIMIT $3
+"""  # noqa: S608 - columns
+_AT_THE_TOP: Final = _WITHIN.replace("f.folder_id = $4", "f.folder_id IS NULL")
+_FOLDER: Final = """
+    SELECT true FROM folders WHERE id = $1 AND owner_id = $2 AND trashed_at IS NULL FOR SHARE
 """
 _MAY_READ: Final = load("may_read")
 _NAMED: Final = load("named_files")
@@ -70,9 +83,21 @@ _CHANGE: Final = """
     WITH f AS (UPDATE files SET {change} WHERE id = $1 AND owner_id = $2 RETURNING *)
     SELECT {shown} FROM f JOIN file_versions v ON v.id = f.version_id
 """
-_RENAME: Final = _CHANGE.format(shown=SHOWN, change="name = $3, updated_at = $4")
+_ALTER: Final = _CHANGE.format(
+    shown=SHOWN,
+    change="""
+        name = coalesce($4, name), updated_at = $3,
+        folder_id = CASE WHEN $5 THEN $6 ELSE folder_id END
+    """,
+)
 _TRASH: Final = _CHANGE.format(shown=SHOWN, change="trashed_at = coalesce(trashed_at, $3)")
-_RESTORE: Final = _CHANGE.format(shown=SHOWN, change="trashed_at = NULL")
+_RESTORE: Final = _CHANGE.format(
+    shown=SHOWN,
+    change="""
+        trashed_at = NULL, trashed_with = NULL,
+        folder_id = (SELECT d.id FROM folders d WHERE d.id = folder_id AND d.trashed_at IS NULL)
+    """,
+)
 _VERSIONS: Final = """
     SELECT v.id, v.number, v.mime, v.size_bytes, v.crc32c, v.created_at
     FROM files f JOIN file_versions v ON v.file_id = f.id
@@ -161,8 +186,35 @@ class PostgresFileStore:
     async def unmark(self, user: UserId, file: FileId) -> bool:
         return bool(await self._pool.fetchval(_UNMARK, user, file))
 
-    async def rename(self, owner: UserId, file: FileId, name: str, at: int) -> File | None:
-        return _maybe(await self._pool.fetchrow(_RENAME, file, owner, name, at))
+    async def within(
+        self, owner: UserId, folder: FolderId | None, cursor: str | None, limit: int
+    ) -> Page[File]:
+        where = (owner, before_file(cursor), limit + 1)
+        if folder is None:
+            rows = await self._pool.fetch(_AT_THE_TOP, *where)
+        else:
+            rows = await self._pool.fetch(_WITHIN, *where, folder)
+        items = tuple(map(file_of, rows[:limit]))
+        return Page(items=items, next_cursor=file_cursor(items, more=len(rows) > limit))
+
+    async def change(
+        self,
+        owner: UserId,
+        file: FileId,
+        at: int,
+        *,
+        name: str | None = None,
+        folder: FolderId | UnsetType | None = UNSET,
+    ) -> File | None:
+        async def work(connection: PooledConnection) -> File | None:
+            into = folder if isinstance(folder, str) else None
+            if into is not None and not await connection.fetchval(_FOLDER, into, owner):
+                raise Refused("not_found", "you have no such folder", field="folder")
+            moves = folder is not UNSET
+            row = await connection.fetchrow(_ALTER, file, owner, at, name, moves, into)
+            return _maybe(row)
+
+        return await self._pool.transact(work)
 
     async def trash(self, owner: UserId, file: FileId, at: int) -> File | None:
         return _maybe(await self._pool.fetchrow(_TRASH, file, owner, at))
@@ -228,4 +280,5 @@ def file_of(row: Record) -> File:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         trashed_at=row["trashed_at"],
+        folder=row["folder_id"],
     )

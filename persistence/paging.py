@@ -7,7 +7,18 @@ from streamhub.domain.accounts import Account
 from streamhub.domain.channels import Channel, History, Member, Message, Saved, Thread
 from streamhub.domain.errors import Refused
 from streamhub.domain.files import File
-from streamhub.domain.ids import CHANNEL, FILE, JOB, MESSAGE, NOTIFICATION, REPORT, USER, is_id
+from streamhub.domain.folders import Folder
+from streamhub.domain.ids import (
+    CHANNEL,
+    FILE,
+    FOLDER,
+    JOB,
+    MESSAGE,
+    NOTIFICATION,
+    REPORT,
+    USER,
+    is_id,
+)
 from streamhub.domain.kept_drafts import KeptDraft
 from streamhub.domain.notifications import Notification
 from streamhub.domain.reports import Report
@@ -175,6 +186,17 @@ def before_file(cursor: str | None) -> str:
 
 
 def file_cursor(items: Sequence[File], *, more: bool) -> str | None:
+    return items[-1].id if more else None
+
+
+def before_folder(cursor: str | None) -> str:
+    """The id below which a page of folders begins. Raises Refused("bad_request")."""
+    if cursor is not None and not is_id(cursor, FOLDER):
+        raise _bad_cursor()
+    return cursor or ABOVE_ALL_IDS
+
+
+def folder_cursor(items: Sequence[Folder], *, more: bool) -> str | None:
     return items[-1].id if more else None
 
 

@@ -19,6 +19,7 @@ _PUBLISH: Final = load("publish_upload")
 _END: Final = load("end_upload")
 _BY_KEY: Final = "SELECT *, digest = $3 AS same FROM uploads WHERE owner_id = $1 AND key = $2"
 _THEIRS: Final = "SELECT true FROM files WHERE id = $1 AND owner_id = $2 AND trashed_at IS NULL"
+_FOLDER: Final = "SELECT true FROM folders WHERE id = $1 AND owner_id = $2 AND trashed_at IS NULL"
 _ONE: Final = "SELECT * FROM uploads WHERE id = $1"
 _PARTS: Final = """
     SELECT number, size_bytes AS size, crc32c, etag, object
@@ -89,6 +90,8 @@ class PostgresUploadLedger:
         upload = opening.upload
         if upload.into and not await self._pool.fetchval(_THEIRS, upload.into, upload.owner):
             raise Refused("not_found", "you have no such file", field="file")
+        if upload.folder and not await self._pool.fetchval(_FOLDER, upload.folder, upload.owner):
+            raise Refused("not_found", "you have no such folder", field="folder")
         values = (
             upload.id,
             upload.owner,
@@ -106,6 +109,7 @@ class PostgresUploadLedger:
             upload.expires_at,
             quota_bytes,
             upload.into,
+            upload.folder,
         )
         try:
             opened = await self._pool.transact(lambda connection: _begin(connection, values))
@@ -248,4 +252,5 @@ def _upload(row: Record) -> Upload:
         problem=row["problem"],
         file=row["file_id"],
         into=row["into_id"],
+        folder=row["folder_id"],
     )

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from streamhub.protocol.scalars import (
     DEFAULT_PAGE,
@@ -16,12 +16,15 @@ from streamhub.protocol.scalars import (
 from streamhub.protocol.shapes import Incoming, Outgoing
 
 FileName = Annotated[str, Meta(min_length=1, max_length=255, pattern=TEXT_PATTERN)]
+FolderId = Annotated[str, Meta(description="id of a folder")]
+Place = Annotated[str, Meta(description="id of a folder, or top")]
 VersionId = Annotated[str, Meta(description="id of a version of a file")]
 
 
 class FileObject(Outgoing, frozen=True, kw_only=True):
     """A file, as the version it is shown with. `crc32c` is that of the content; with `trashed_at`
-    it is in the trash, from where it goes for good after 30 days."""
+    it is in the trash, from where it goes for good after 30 days. Without `folder` it is at the
+    top."""
 
     id: FileId
     owner: UserId
@@ -33,15 +36,17 @@ class FileObject(Outgoing, frozen=True, kw_only=True):
     created_at: Timestamp
     updated_at: Timestamp
     trashed_at: Timestamp | None = None
+    folder: FolderId | None = None
 
 
 class ListFiles(Incoming, frozen=True, kw_only=True):
     """`GET /v1/files`: one's own, the newest first; those in the trash; those that were added or
     changed last; or one's favourites. `name`, of the first two: only those whose names have words
-    that begin like each of its words."""
+    that begin like each of its words. `folder`, alone: those in it."""
 
     which: Literal["kept", "trashed", "recent", "favourite"] = "kept"
     name: FileName | None = None
+    folder: Place | None = None
     cursor: Cursor | None = None
     limit: PageSize = DEFAULT_PAGE
 
@@ -93,10 +98,11 @@ class SignedUrl(Outgoing, frozen=True, kw_only=True):
 
 
 class ChangeFile(Incoming, frozen=True, kw_only=True):
-    """`PATCH /v1/files/{file}`."""
+    """`PATCH /v1/files/{file}`: a name, or another place."""
 
     file: FileId
-    name: FileName
+    name: FileName | UnsetType = UNSET
+    folder: Place | UnsetType = UNSET
 
 
 class StorageObject(Outgoing, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from streamhub.protocol import (
     accounts,
     admin,
     files,
+    folders,
     frames,
     invitations,
     own_account,
@@ -327,6 +328,15 @@ FILES: Final = (
     Request("GET", "/v1/links/{token}", "", None, sharing.LinkedFile),
     Request("GET", "/v1/storage", "file.list", None, files.StorageObject),
 )
-REQUESTS: Final = (*WAYS_IN, *INVITATIONS, *OWN, *TOKENS, *PEOPLE, *CHAT, *FILES, *ADMIN)
+_FOLDER: Final = "/v1/folders/{folder}"
+FOLDERS: Final = (
+    Request("GET", "/v1/folders", "file.list", folders.ListFolders, folders.FolderPage),
+    Request("POST", "/v1/folders", "file.change", folders.MakeFolder, folders.FolderObject, 201),
+    Request("GET", _FOLDER, "file.get", folders.GetFolder, folders.FolderObject),
+    Request("PATCH", _FOLDER, "file.change", folders.ChangeFolder, folders.FolderObject),
+    Request("DELETE", _FOLDER, "file.change", folders.GetFolder, None, 204),
+    Request("POST", f"{_FOLDER}/restore", "file.change", folders.GetFolder, folders.FolderObject),
+)
+REQUESTS: Final = (*WAYS_IN, *INVITATIONS, *OWN, *TOKENS, *PEOPLE, *CHAT, *FILES, *FOLDERS, *ADMIN)
 """All but `GET /v1/server`, `GET /v1/openapi.json`, the socket at `GET /v1/ws`, and those whose
 bodies are contents of files."""

@@ -37,7 +37,7 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "PUT /v1/files/{file}/favourite": "Mark a file that one may read as a favourite.",
         "DELETE /v1/files/{file}/favourite": "Mark a file no longer.",
         "GET /v1/files/{file}": "A file, without its content.",
-        "PATCH /v1/files/{file}": "Give a file another name.",
+        "PATCH /v1/files/{file}": "Give a file another name or another place.",
         "DELETE /v1/files/{file}": "Put a file into the trash; from there, delete it for good.",
         "GET /v1/files/{file}/versions": "The contents one's file has had, the newest first.",
         "DELETE /v1/files/{file}/versions/{version}": (
@@ -65,6 +65,16 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "GET /v1/links/{token}": (
             "What a link leads to, for everybody who has it. Its password, if it has one, is that"
             " of Basic authentication."
+        ),
+        "GET /v1/folders": "One's folders in another one, at the top, or in the trash.",
+        "POST /v1/folders": "Make a folder.",
+        "GET /v1/folders/{folder}": "A folder, without what is in it.",
+        "PATCH /v1/folders/{folder}": "Rename a folder, or move it with all that is in it.",
+        "DELETE /v1/folders/{folder}": (
+            "Put a folder into the trash with all that is in it; from there, delete it for good."
+        ),
+        "POST /v1/folders/{folder}/restore": (
+            "Take a folder and what went with it out of the trash."
         ),
         "POST /v1/files/{file}/restore": "Take a file out of the trash.",
         "GET /v1/storage": "How much of one's quota is used.",

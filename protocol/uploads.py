@@ -7,7 +7,7 @@ import crc32c
 from msgspec import Meta
 
 from streamhub.protocol.errors import BadFrame
-from streamhub.protocol.files import FileName
+from streamhub.protocol.files import FileName, FolderId
 from streamhub.protocol.scalars import MAX_INT, Count, FileId, Term, UploadId
 from streamhub.protocol.shapes import Incoming, Outgoing
 
@@ -73,7 +73,8 @@ def data_message(frame: DataFrame) -> bytes:
 
 
 class UploadOpen(Incoming, frozen=True, kw_only=True):
-    """Begin a file, or a further version of `file`, which keeps its name. `size_bytes` is left out
+    """Begin a file in `folder` or at the top, or a further version of `file`, which keeps its
+    name and place. `size_bytes` is left out
     while it is not known. `crc32c` is that of the whole: other bytes than those fail the upload."""
 
     name: FileName
@@ -81,6 +82,7 @@ class UploadOpen(Incoming, frozen=True, kw_only=True):
     mime: Annotated[str, Meta(max_length=255)] | None = None
     crc32c: Checksum | None = None
     file: FileId | None = None
+    folder: FolderId | None = None
 
 
 class UploadAttach(Incoming, frozen=True, kw_only=True):

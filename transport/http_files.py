@@ -3,7 +3,7 @@
 POST   /v1/files                        a small file at once: raw, or a form
 GET    /v1/files                        a page of them, or of those in the trash
 GET    /v1/files/{file}                 one
-PATCH  /v1/files/{file}                 rename it
+PATCH  /v1/files/{file}                 rename or move it
 DELETE /v1/files/{file}                 into the trash; from there, for good
 POST   /v1/files/{file}/restore         out of the trash
 PUT    /v1/files/{file}/favourite       mark it; it need not be one's own
@@ -24,13 +24,14 @@ from urllib.parse import unquote
 
 import crc32c
 from aiohttp import BodyPartReader, hdrs, web
+from msgspec import UNSET
 
 from streamhub.domain.blobs import Blobs
 from streamhub.domain.channels import Page
 from streamhub.domain.errors import Refused, StreamHubError, TryAgain
 from streamhub.domain.file_names import file_name
 from streamhub.domain.files import MAX_FAVOURITES, File, FileStore, Version
-from streamhub.domain.ids import FILE, FileId, UserId, VersionId, is_id
+from streamhub.domain.ids import FILE, FileId, FolderId, UserId, VersionId, is_id
 from streamhub.domain.upload_ledger import UploadLedger
 from streamhub.domain.uploads import Upload
 from streamhub.protocol import files as bodies
@@ -97,7 +98,8 @@ class Files:
         into = request.match_info.get("file")
         if into is not None and not name:
             name = (await self._readable(by, into)).name
-        file = await self._take(by, file_name(name), kind, size, key, chunks, into)
+        folder = request.query.get("folder")
+        file = await self._take(by, file_name(name), kind, size, key, chunks, into, folder)
         return json_response(file_object(file), status=201)
 
     async def _take(
@@ -109,12 +111,13 @@ class Files:
         key: str | None,
         chunks: AsyncIterator[bytes],
         into: str | None,
+        folder: str | None,
     ) -> File:
         head = b""
         if size is None:  # it is known soon, if the file is small
             head, whole = await self._intake.head_of(chunks)
             size = len(head) if whole else None
-        upload = await self._intake.open(by, name, kind, size, key=key, into=into)
+        upload = await self._intake.open(by, name, kind, size, key=key, into=into, folder=folder)
         if upload.state == "receiving":
             try:
                 await self._pour(upload, by, head, chunks)
@@ -155,6 +158,10 @@ class Files:
 
     async def _page(self, by: UserId, wanted: bodies.ListFiles) -> Page[File]:
         which, cursor, limit = wanted.which, wanted.cursor, wanted.limit
+        if wanted.folder is not None:
+            if which != "kept" or wanted.name is not None:
+                raise Refused("bad_request", "goes without which and name", field="folder")
+            return await self._store.within(by, place_of(wanted.folder), cursor, limit)
         if which == "kept" or which == "trashed":
             return await self._store.files(by, which, cursor, limit, wanted.name)
         if wanted.name is not None:
@@ -171,8 +178,13 @@ class Files:
     async def change(self, request: web.Request) -> web.Response:
         by = (await authorize(request, "file.rename")).standing.user
         wanted = await read_command(request, bodies.ChangeFile)
-        file, name = FileId(wanted.file), file_name(wanted.name)
-        changed = await self._store.rename(by, file, name, self._now_ms())
+        changed = await self._store.change(
+            by,
+            FileId(wanted.file),
+            self._now_ms(),
+            name=None if wanted.name is UNSET else file_name(wanted.name),
+            folder=UNSET if wanted.folder is UNSET else place_of(wanted.folder),
+        )
         return json_response(file_object(found(changed, "file")))
 
     async def delete(self, request: web.Request) -> web.Response:
@@ -269,6 +281,11 @@ class Files:
         return read
 
 
+def place_of(named: str) -> FolderId | None:
+    """A folder, or None for the top."""
+    return None if named == "top" else FolderId(named)
+
+
 def _version_object(version: Version, *, current: bool) -> bodies.VersionObject:
     return bodies.VersionObject(
         id=version.id,
@@ -294,6 +311,7 @@ def file_object(file: File) -> bodies.FileObject:
         created_at=file.created_at,
         updated_at=file.updated_at,
         trashed_at=file.trashed_at,
+        folder=file.folder,
     )
 
 

@@ -14,9 +14,11 @@ from streamhub.domain.errors import Refused, TryAgain
 from streamhub.domain.file_names import file_name, mime_type
 from streamhub.domain.ids import (
     FILE,
+    FOLDER,
     RANDOM_BYTES,
     UPLOAD,
     FileId,
+    FolderId,
     UploadId,
     UserId,
     is_id,
@@ -88,9 +90,10 @@ class Intake:
         crc32c: int | None = None,
         key: str | None = None,
         into: str | None = None,
+        folder: str | None = None,
     ) -> Upload:
         """A new upload, or the one that was opened with `key`. `size` None: not known yet. It
-        becomes a version of the file `into`, or a new file.
+        becomes a version of the file `into`, or a new file in `folder`.
 
         Raises Refused: bad_request, invalid_text, not_found, too_large, quota_exceeded, key_reused;
         TryAgain.
@@ -103,7 +106,9 @@ class Intake:
         name, mime = file_name(name), mime_type(mime)
         if into is not None and not is_id(into, FILE):
             raise Refused("not_found", "you have no such file", field="file")
-        asked = (name, mime, size, crc32c) if into is None else (name, mime, size, crc32c, into)
+        if folder is not None and not is_id(folder, FOLDER):
+            raise Refused("not_found", "you have no such folder", field="folder")
+        asked = (name, mime, size, crc32c, *filter(None, (into, folder)))
         digest = hashlib.sha256(msgspec.msgpack.encode(asked)).digest()
         single = size is not None and size <= part_bytes
         opened = Upload(
@@ -120,6 +125,7 @@ class Intake:
             expires_at=now_ms + self.terms.ttl_ms,
             reserved_bytes=RESERVED_STEP_BYTES if size is None else size,
             into=None if into is None else FileId(into),
+            folder=None if folder is None else FolderId(folder),
         )
         try:
             mine = await self._ledger.open(

@@ -139,7 +139,12 @@ class _Area:
         metadata = _metadata(request)
         name = metadata.get("filename") or metadata.get("name") or "upload"
         upload = await self._intake.open(
-            by, name, metadata.get("filetype"), size, into=metadata.get("file")
+            by,
+            name,
+            metadata.get("filetype"),
+            size,
+            into=metadata.get("file"),
+            folder=metadata.get("folder"),
         )
         headers = {hdrs.LOCATION: f"{PATH}{upload.id}", **_expiry(upload)}
         if request.can_read_body and request.content_type == _BYTES:

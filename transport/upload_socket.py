@@ -132,6 +132,7 @@ class UploadSocket(FramedSocket):
             crc32c=body.crc32c,
             key=key,
             into=body.file,
+            folder=body.folder,
         )
         return await self._attached(upload.id, by, None)
 

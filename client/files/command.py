@@ -61,11 +61,13 @@ def _signing_in(command: Command) -> Command:
     metavar="FILE_ID",
     help="Make a further version of this file; for one path alone.",
 )
+@click.option("--into", metavar="FOLDER_ID", help="Put them into this folder.")
 @_signing_in
 def upload(
     paths: tuple[Path, ...],
     lanes: int,
     version_of: str | None,
+    into: str | None,
     url: str,
     login: str,
     password_file: Path | None,
@@ -87,7 +89,7 @@ def upload(
                 size = await asyncio.to_thread(lambda: path.stat().st_size)
                 bar = shown.add_task(path.name, total=size)
                 made = await uploader.upload(
-                    path, version_of=version_of, progress=_completes(shown, bar)
+                    path, version_of=version_of, into=into, progress=_completes(shown, bar)
                 )
                 return f"{made}  {path}"
 

@@ -51,10 +51,11 @@ class Uploader:
         name: str | None = None,
         mime: str | None = None,
         version_of: str | None = None,
+        into: str | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> str:
-        """The id of the new file, or of the one of which this is a further version. `progress` is
-        told how many bytes are durable.
+        """The id of the new file, in the folder `into` or at the top, or of the one of which this
+        is a further version. `progress` is told how many bytes are durable.
 
         Raises TransferFailed, Refused; goes on for ever while the server cannot be reached.
         """
@@ -66,7 +67,11 @@ class Uploader:
                 file,
                 journal,
                 uploads.UploadOpen(
-                    name=name or path.name, size_bytes=file.size, mime=mime, file=version_of
+                    name=name or path.name,
+                    size_bytes=file.size,
+                    mime=mime,
+                    file=version_of,
+                    folder=into,
                 ),
                 progress or _ignore,
             )

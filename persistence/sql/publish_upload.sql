@@ -3,13 +3,17 @@
 -- newest versions. What the upload had of its owner's quota is used now. Which file it is, and the
 -- objects of the versions that went. No row: it is not sealing.
 WITH upload AS (
-    SELECT id, owner_id, name, mime, reserved_bytes, into_id FROM uploads
+    SELECT id, owner_id, name, mime, reserved_bytes, into_id, folder_id FROM uploads
     WHERE id = $1 AND state = 'sealing'
     FOR UPDATE
 ), target AS ( -- whoever comes second waits here, and takes the next number
     UPDATE files f SET version_id = $3, updated_at = $7::bigint, last_number = last_number + 1
     FROM upload WHERE f.id = upload.into_id AND f.owner_id = upload.owner_id
     RETURNING f.id, f.last_number
+), folder AS ( -- the top, if it is gone; who puts it into the trash waits, and takes this along
+    SELECT d.id FROM folders d JOIN upload ON d.id = upload.folder_id
+    WHERE d.owner_id = upload.owner_id AND d.trashed_at IS NULL
+    FOR SHARE OF d
 ), done AS (
     UPDATE uploads
     SET state = 'ready', file_id = coalesce((SELECT id FROM target), $2), reserved_bytes = 0,
@@ -32,8 +36,8 @@ WITH upload AS (
 ), tails AS (
     DELETE FROM upload_tails t USING upload WHERE t.upload_id = upload.id
 ), file AS (
-    INSERT INTO files (id, owner_id, name, version_id, created_at, updated_at)
-    SELECT $2, owner_id, name, $3, $7::bigint, $7::bigint FROM upload
+    INSERT INTO files (id, owner_id, name, version_id, created_at, updated_at, folder_id)
+    SELECT $2, owner_id, name, $3, $7::bigint, $7::bigint, (SELECT id FROM folder) FROM upload
     WHERE NOT EXISTS (SELECT FROM target)
 ), version AS (
     INSERT INTO file_versions (id, file_id, number, size_bytes, mime, crc32c, object, created_at)

@@ -18,6 +18,7 @@ from streamhub.domain.families import FamilyId
 from streamhub.domain.ids import (
     CHANNEL,
     FILE,
+    FOLDER,
     JOB,
     LINK,
     MESSAGE,
@@ -111,6 +112,7 @@ def nothing() -> dict[str, str]:
         "file": unknown(FILE),
         "version": unknown(VERSION),
         "reader": unknown(USER),
+        "folder": unknown(FOLDER),
         "link": unknown(LINK),
         "upload": unknown(UPLOAD),
         "reaction": "x",
