@@ -13,7 +13,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
+
+SYSTEM: Final = ""
+"""What messages of the system say: nobody sent them."""
 
 Kind = Literal["lost", "duplicate", "hole", "inversion", "disagreement", "refused", "stranger"]
 
@@ -123,7 +126,7 @@ def _of_order(where: str, entries: Sequence[Entry], since: int) -> Iterator[Faul
     for seq, count in Counter(entry.seq for entry in entries).items():
         if count > 1:
             yield Fault("duplicate", where, f"seq {seq} came {count} times")
-    for text, count in Counter(text for _, text in set(entries)).items():
+    for text, count in Counter(text for _, text in set(entries) if text != SYSTEM).items():
         if count > 1:
             yield Fault("duplicate", where, f"{text!r} has {count} seqs")
     for before, after in pairwise(entries):
@@ -141,6 +144,8 @@ def _of_senders(ledger: Ledger, channel: str, history: Sequence[Entry]) -> Itera
     seqs: dict[str, int] = {}
     newest: dict[str, int] = {}
     for seq, text in sorted(history):
+        if text == SYSTEM:
+            continue
         if text not in told:
             yield Fault("stranger", where, f"{text!r} at seq {seq}")
             continue
