@@ -36,10 +36,11 @@ from streamhub.domain.upload_ledger import UploadLedger
 from streamhub.domain.uploads import Upload
 from streamhub.protocol import files as bodies
 from streamhub.transport.bodies import json_response, read_command
+from streamhub.transport.digests import Expected
 from streamhub.transport.downloads import IMMUTABLE, download
 from streamhub.transport.http_auth import authorize
 from streamhub.transport.http_channels import idempotency_key
-from streamhub.transport.intake import Intake
+from streamhub.transport.intake import Intake, ended
 from streamhub.transport.requests import found
 
 FILE_NAME: Final = "X-File-Name"
@@ -90,45 +91,47 @@ class Files:
         key = idempotency_key(request)
         if request.content_type == "multipart/form-data":
             field = await _file_of(request)
-            name, kind = field.filename or "", field.headers.get(hdrs.CONTENT_TYPE)
+            name, headers = field.filename or "", field.headers
             size, chunks = None, _chunks_of(field)
         else:
-            name, kind = _name_of(request), request.headers.get(hdrs.CONTENT_TYPE)
+            name, headers = _name_of(request), request.headers
             size, chunks = request.content_length, request.content.iter_any()
         into = request.match_info.get("file")
         if into is not None and not name:
             name = (await self._readable(by, into)).name
+        name, kind = file_name(name), headers.get(hdrs.CONTENT_TYPE)
+        expected, head = Expected(headers), b""
+        chunks = expected.over(chunks)
+        if size is None:  # it is known soon, if the file is small
+            head, whole = await self._intake.head_of(chunks)
+            size = len(head) if whole else None
         folder = request.query.get("folder")
-        file = await self._take(by, file_name(name), kind, size, key, chunks, into, folder)
+        upload = await self._intake.open(by, name, kind, size, key=key, into=into, folder=folder)
+        file = await self._take(by, upload, key, head, chunks, expected)
         return json_response(file_object(file), status=201)
 
     async def _take(
         self,
         by: UserId,
-        name: str,
-        kind: str | None,
-        size: int | None,
+        upload: Upload,
         key: str | None,
+        head: bytes,
         chunks: AsyncIterator[bytes],
-        into: str | None,
-        folder: str | None,
+        expected: Expected,
     ) -> File:
-        head = b""
-        if size is None:  # it is known soon, if the file is small
-            head, whole = await self._intake.head_of(chunks)
-            size = len(head) if whole else None
-        upload = await self._intake.open(by, name, kind, size, key=key, into=into, folder=folder)
         if upload.state == "receiving":
             try:
                 await self._pour(upload, by, head, chunks)
-            except BaseException:
-                if key is None:  # nobody else knows of it
+                expected.check()
+            except BaseException as error:
+                wrong = isinstance(error, Refused) and error.code == "checksum_mismatch"
+                if key is None or wrong:  # else it may be sent again
                     with suppress(StreamHubError):
                         await self._intake.cancel(upload.id, by)
                 raise
         standing = await self._intake.finish(upload.id, by)
         if standing.file is None:
-            raise Refused(standing.problem or "gone", "the upload has failed: begin anew")
+            raise ended(standing)
         file: File = found(await self._store.file(standing.file), "file")
         return file
 

@@ -229,6 +229,12 @@ class Intake:
         self._asking.tell(inbox_actor(owner), progress)
 
 
+def ended(standing: UploadStanding) -> Refused:
+    """Why an upload that is over is no file."""
+    code = standing.problem if standing.state == "failed" else None
+    return Refused(code or "gone", f"the upload is {standing.state}: begin anew")
+
+
 def _unknown() -> Refused:
     return Refused("not_found", "there is no such upload, or it is not yours")
 

@@ -27,7 +27,7 @@ from streamhub.domain.ids import FileId, UploadId, UserId
 from streamhub.domain.uploads import Upload
 from streamhub.transport.cors import MAX_AGE_S
 from streamhub.transport.http_auth import authorize
-from streamhub.transport.intake import Intake, poured
+from streamhub.transport.intake import Intake, ended, poured
 from streamhub.transport.lane import Lane
 from streamhub.transport.middleware import REQUEST_ID
 from streamhub.transport.problems import problem_of, problem_response
@@ -143,6 +143,7 @@ class _Area:
             name,
             metadata.get("filetype"),
             size,
+            crc32c=_crc32c_of(metadata),
             into=metadata.get("file"),
             folder=metadata.get("folder"),
         )
@@ -286,7 +287,7 @@ class _Area:
     async def _finished(self, upload: UploadId, by: UserId) -> dict[str, str]:
         standing = await self._intake.finish(upload, by)
         if standing.state == "failed":
-            raise Refused(standing.problem or "gone", "the upload has failed: begin anew")
+            raise ended(standing)
         return {} if standing.file is None else {FILE_HEADER: standing.file}
 
 
@@ -315,6 +316,16 @@ def _metadata(request: web.Request) -> dict[str, str]:
             detail = "must be `name base64` pairs with commas between"
             raise Refused("bad_request", detail, field=_METADATA) from None
     return found
+
+
+def _crc32c_of(metadata: Mapping[str, str]) -> int | None:
+    """What the whole is to have, as a number."""
+    given = metadata.get("crc32c")
+    if given is None:
+        return None
+    if not (given.isascii() and given.isdigit() and int(given[:11]) < 2**32):
+        raise Refused("bad_request", "crc32c must be a number below 2^32", field=_METADATA)
+    return int(given)
 
 
 def _as_metadata(values: Mapping[str, str]) -> str:

@@ -1,10 +1,13 @@
 """Small files at once: `POST /v1/files`, raw and as a form."""
 
 import asyncio
+import base64
+import hashlib
 import io
 from collections.abc import AsyncIterator
 
 import aiohttp
+import crc32c
 import pytest
 from support.chat_hosts import ChatCluster
 from support.polling import until
@@ -141,3 +144,62 @@ async def test_a_name_comes_back_as_it_was_but_for_its_folders(
     shown = answer.content_disposition
     assert shown is not None
     assert (shown.type, shown.filename) == ("attachment", kept)
+
+
+def coded(algorithm: str, body: bytes) -> str:
+    """A member of `Repr-Digest`."""
+    made = {
+        "sha-256": lambda: hashlib.sha256(body).digest(),
+        "sha-512": lambda: hashlib.sha512(body).digest(),
+        "crc32c": lambda: crc32c.crc32c(body).to_bytes(4),
+    }
+    return f"{algorithm}=:{base64.b64encode(made[algorithm]()).decode()}:"
+
+
+@pytest.mark.parametrize("size", [0, 3, 11 * MIB])
+async def test_a_content_is_compared_with_the_digests_that_are_sent(
+    cluster: ChatCluster, size: int
+) -> None:
+    ann = Uploader(await cluster.user())
+    sent, other = content(size), content(size + 1, seed=2)
+    right = ", ".join(coded(name, sent) for name in ("sha-256", "sha-512", "crc32c"))
+    for header in ("Repr-Digest", "Content-Digest"):
+        status, file = await ann.put(sent, **{header: f"{right}, unixsum=:AA==:"})
+        assert status == 201, file
+        for name in ("sha-256", "sha-512", "crc32c"):
+            wrong = f"{coded('sha-256', sent)}, {coded(name, other)}"
+            status, problem = await ann.put(sent, **{header: wrong})
+            assert (status, problem["code"], problem["field"]) == (
+                422,
+                "checksum_mismatch",
+                header,
+            )
+    assert len((await ann.json("GET", "/v1/files"))["items"]) == 2
+    storage = await ann.json("GET", "/v1/storage")
+    assert (storage["used_bytes"], storage["reserved_bytes"]) == (2 * size, 0)
+
+
+async def test_a_part_of_a_form_has_digests_of_its_own(cluster: ChatCluster) -> None:
+    ann = Uploader(await cluster.user())
+    for said, status in ((b"abc", 201), (b"abd", 422)):
+        with aiohttp.MultipartWriter("form-data") as form:
+            part = form.append(b"abc", {"Repr-Digest": coded("sha-256", said)})
+            part.set_content_disposition("form-data", name="file", filename="a.txt")
+        answer, _ = await ann.call("POST", "/v1/files", data=form)
+        assert answer.status == status
+
+
+@pytest.mark.parametrize("header", ["sha-256=abc", "sha-256", "sha-256=:a:", "=:YQ==:", "ä=:YQ==:"])
+async def test_digests_that_cannot_be_read_are_refused(cluster: ChatCluster, header: str) -> None:
+    ann = Uploader(await cluster.user())
+    status, problem = await ann.put(b"abc", **{"Repr-Digest": header})
+    assert (status, problem["field"]) == (400, "Repr-Digest")
+
+
+async def test_what_was_wrong_is_sent_again_by_another_key(cluster: ChatCluster) -> None:
+    ann = Uploader(await cluster.user())
+    wrong = {"Repr-Digest": coded("sha-256", b"abd"), "Idempotency-Key": "one"}
+    assert (await ann.put(b"abc", **wrong))[0] == 422
+    right = {"Repr-Digest": coded("sha-256", b"abc")}
+    assert (await ann.put(b"abc", **right, **{"Idempotency-Key": "one"}))[0] == 410
+    assert (await ann.put(b"abc", **right, **{"Idempotency-Key": "two"}))[0] == 201

@@ -249,3 +249,21 @@ async def test_pages_of_allowed_origins_may_upload(cluster: ChatCluster) -> None
         assert "PATCH" in answer.headers["Access-Control-Allow-Methods"]
         assert "Upload-Offset" in answer.headers["Access-Control-Allow-Headers"]
         assert "Upload-Offset" in answer.headers["Access-Control-Expose-Headers"]
+
+
+async def test_a_whole_that_is_not_what_was_announced_is_no_file(cluster: ChatCluster) -> None:
+    ann = Uploader(await cluster.user())
+    sent = content(6 * MIB)
+    for said, status in ((crc32c.crc32c(sent), 204), (crc32c.crc32c(sent) ^ 1, 460)):
+        coded = base64.b64encode(str(said).encode()).decode()
+        headers = {**TUS, "Upload-Length": str(len(sent)), "Upload-Metadata": f"crc32c {coded}"}
+        answer, _ = await ann.call("POST", "/v1/tus/", headers)
+        assert answer.status == 201
+        answer, _ = await ann.patch(answer.headers["Location"], 0, sent)
+        assert answer.status == status
+    assert len((await ann.json("GET", "/v1/files"))["items"]) == 1
+    assert (await ann.json("GET", "/v1/storage"))["reserved_bytes"] == 0
+    for said in ("-1", "x", str(2**32), ""):
+        coded = base64.b64encode(said.encode()).decode()
+        headers = {**TUS, "Upload-Length": "1", "Upload-Metadata": f"crc32c {coded}"}
+        assert (await ann.call("POST", "/v1/tus/", headers))[0].status == 400
