@@ -82,6 +82,19 @@ def test_what_was_changed_is_no_good() -> None:
         assert not is_good(by, changed), changed
 
 
+def test_each_character_counts() -> None:
+    by = signer(Clock())
+    parts = parts_of(by.sign(FILES[0], VERSIONS[0]).path)
+    for number, part in enumerate(parts):
+        for at, was in enumerate(part):
+            for other in "0aA_-":
+                if other == was:
+                    continue
+                changed = [*parts]
+                changed[number] = part[:at] + other + part[at + 1 :]
+                assert not is_good(by, tuple(changed)), changed  # type: ignore[arg-type]
+
+
 def test_urls_outlive_a_change_of_the_secret() -> None:
     clock = Clock()
     parts = parts_of(signer(clock).sign(FILES[0], VERSIONS[0]).path)

@@ -50,6 +50,8 @@ async def test_a_signed_url_is_one_for_all_and_may_be_kept(cluster: ChatCluster)
     assert (answer.status, got) == (206, BODY[1:4])
     answer, _ = await get(cluster, path, method="HEAD")
     assert answer.headers["Content-Length"] == "3000"
+    for method in ("POST", "PUT", "DELETE"):
+        assert (await get(cluster, path, method=method))[0].status == 405
     for wrong in (path[:-1], path.replace("until=1", "until=2"), path.partition("?")[0]):
         assert (await get(cluster, wrong))[0].status == 404, wrong
 

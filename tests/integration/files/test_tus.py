@@ -263,7 +263,7 @@ async def test_a_whole_that_is_not_what_was_announced_is_no_file(cluster: ChatCl
         assert answer.status == status
     assert len((await ann.json("GET", "/v1/files"))["items"]) == 1
     assert (await ann.json("GET", "/v1/storage"))["reserved_bytes"] == 0
-    for said in ("-1", "x", str(2**32), ""):
-        coded = base64.b64encode(said.encode()).decode()
+    for wrong in ("-1", "x", str(2**32), ""):
+        coded = base64.b64encode(wrong.encode()).decode()
         headers = {**TUS, "Upload-Length": "1", "Upload-Metadata": f"crc32c {coded}"}
         assert (await ann.call("POST", "/v1/tus/", headers))[0].status == 400
