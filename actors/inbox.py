@@ -12,6 +12,7 @@ from streamhub.domain.changes import Hint
 from streamhub.domain.channel_store import ChannelStore, Outbox
 from streamhub.domain.channels import ReadMarker, Thread
 from streamhub.domain.errors import StreamHubError
+from streamhub.domain.file_messages import FileChanged, QuotaUpdated
 from streamhub.domain.ids import NOTIFICATION, ChannelId, MessageId, NotificationId, UserId
 from streamhub.domain.kept_drafts import DraftStore
 from streamhub.domain.messages import (
@@ -137,8 +138,8 @@ class InboxActor:
         ctx.publish(AwayChanged(away=said.away))
         ctx.reply(Done())
 
-    def on_upload(self, progress: UploadProgress, ctx: Context) -> None:
-        ctx.publish(progress)
+    def on_told(self, told: UploadProgress | FileChanged | QuotaUpdated, ctx: Context) -> None:
+        ctx.publish(told)
 
     # -- private ----------------------------------------------------------------------------
 
@@ -250,7 +251,9 @@ class InboxActor:
         CancelJob: on_schedule,
         ShowJob: on_schedule,
         SetAway: on_set_away,
-        UploadProgress: on_upload,
+        UploadProgress: on_told,
+        FileChanged: on_told,
+        QuotaUpdated: on_told,
     }
 
 

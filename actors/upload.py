@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from streamhub.actors.context import Context, Token
 from streamhub.domain.errors import Refused, StreamHubError
+from streamhub.domain.file_messages import FileChanged, QuotaUpdated
 from streamhub.domain.ids import FILE, VERSION, FileId, UserId, VersionId
-from streamhub.domain.messages import BROKEN, MOVED, Done, Problem
+from streamhub.domain.messages import BROKEN, MOVED, Done, Problem, inbox_actor
 from streamhub.domain.publishing import FORGET_AFTER_MS, Names, Outcome, Publishing
 from streamhub.domain.upload_ledger import Became, Stored, UploadLedger
 from streamhub.domain.upload_messages import (
@@ -250,7 +251,8 @@ class UploadActor:
             self._sealing = False
             match outcome:
                 case Became(file=file):
-                    self._become(state="ready", file=file, size=ledger.stored_bytes)
+                    self._become(state="ready", file=file.id, size=ledger.stored_bytes)
+                    self._tell(outcome, ctx)
                 case "failed":
                     self._become(state="failed", problem="checksum_mismatch")
                 case _:  # what the ledger says by now is read when it is asked again
@@ -271,6 +273,13 @@ class UploadActor:
             ctx.timer(_AGAIN_S, self._seal)
 
         ctx.run(lambda: self._publishing.publish(ledger, names), then, failed)
+
+    def _tell(self, became: Became, ctx: Context) -> None:
+        """The owner's sessions."""
+        inbox, usage = inbox_actor(self._upload.owner), became.usage
+        ctx.tell(inbox, FileChanged(kind="ready", file=became.file))
+        quota = self._quota_bytes
+        ctx.tell(inbox, QuotaUpdated(used=usage.used, reserved=usage.reserved, quota=quota))
 
     def _end(self, ctx: Context, problem: str, token: Token | None) -> None:
         after(self._upload.state, "abort")

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from streamhub.protocol.drafting import DraftObject
+from streamhub.protocol.files import FileObject, StorageObject
 from streamhub.protocol.frames import (
     ChannelObject,
     ChannelOverview,
@@ -153,6 +154,30 @@ class ThreadUpdated(Struct, frozen=True):
     thread: ThreadObject
 
 
+class FileReady(Struct, frozen=True):
+    """A file of one's own is there, or is shown with a further version."""
+
+    file: FileObject
+
+
+class FileShared(Struct, frozen=True):
+    """Somebody shared a file with one."""
+
+    file: FileObject
+
+
+class FileDeleted(Struct, frozen=True):
+    """A file of one's own went into the trash, or is gone for good."""
+
+    file: str
+
+
+class QuotaUpdated(Struct, frozen=True):
+    """What one's files take of the quota."""
+
+    storage: StorageObject
+
+
 class ServerNotice(Struct, frozen=True):
     """Words from the operator, to be shown."""
 
@@ -186,6 +211,10 @@ ClientEvent = (
     | NotificationsRead
     | NotifyUpdated
     | ThreadUpdated
+    | FileReady
+    | FileShared
+    | FileDeleted
+    | QuotaUpdated
     | TypingStarted
     | SeenUpdated
     | PresenceUpdated

@@ -8,6 +8,7 @@ from streamhub.client import events
 from streamhub.client.channel_state import ChannelState, Need
 from streamhub.client.events import ClientEvent
 from streamhub.protocol.drafting import DraftObject
+from streamhub.protocol.files import FileEvent, FileGone, StorageObject
 from streamhub.protocol.frames import (
     ChannelAdded,
     ChannelOverview,
@@ -122,6 +123,13 @@ class Model:
                 return [] if busy else [events.NotificationsRead(ids, unread)]
             case NotifyState() as state:
                 return [] if busy else [events.NotifyUpdated(state)]
+            case FileEvent(file=file):
+                happened = events.FileReady if event.name == "file.ready" else events.FileShared
+                return [] if busy else [happened(file)]
+            case FileGone(file=file):
+                return [] if busy else [events.FileDeleted(file)]
+            case StorageObject() as storage:
+                return [] if busy else [events.QuotaUpdated(storage)]
             case ThreadObject() as thread:
                 return [] if busy else [events.ThreadUpdated(thread)]
             case SeenEvent(channel=channel, user=user, seq=seq):

@@ -203,6 +203,7 @@ class Chat:
                 accounts.hasher,
                 accounts.limiter,
                 accounts.secret,
+                asking,
                 clock,
                 public_url_of(settings.server),
             )

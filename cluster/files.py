@@ -13,8 +13,10 @@ from streamhub.cluster.clock import SystemClock
 from streamhub.cluster.membership import Membership
 from streamhub.config import FileSettings, Secret
 from streamhub.domain.blobs import Blobs
-from streamhub.domain.ids import HostId, UploadId
+from streamhub.domain.file_messages import FileChanged
+from streamhub.domain.ids import HostId, UploadId, UserId
 from streamhub.domain.limits import Limiter
+from streamhub.domain.messages import inbox_actor
 from streamhub.domain.passwords import PasswordHasher
 from streamhub.domain.publishing import Publishing
 from streamhub.domain.sharing import Sharing
@@ -87,6 +89,7 @@ class Filing:
         hasher: PasswordHasher,
         limiter: Limiter,
         secret: Secret,
+        asking: Asking,
         clock: SystemClock,
         public_url: str,
     ) -> list[web.RouteDef]:
@@ -98,9 +101,13 @@ class Filing:
             now_ms=clock.now_ms,
             random_bytes=clock.random_bytes,
         )
+
+        def tell(told: FileChanged, user: UserId) -> None:
+            asking.tell(inbox_actor(user), told)
+
         signer = UrlSigner(secret, self._settings.signed_url_ttl_s, clock.now_ms)
         return [
-            *http_sharing.routes(area, self._blobs, public_url),
+            *http_sharing.routes(area, self._blobs, public_url, tell),
             *http_signed.routes(signer, self._store, self._blobs, public_url),
         ]
 

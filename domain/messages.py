@@ -23,6 +23,7 @@ from streamhub.domain.channels import (
 from streamhub.domain.channels import Message as StoredMessage
 from streamhub.domain.drafts import Operation
 from streamhub.domain.errors import Refused, StreamHubError, TryAgain
+from streamhub.domain.file_messages import FileChanged, QuotaUpdated
 from streamhub.domain.ids import ChannelId, FileId, MessageId, NotificationId, UploadId, UserId
 from streamhub.domain.kept_drafts import KeptDraft
 from streamhub.domain.notifications import Notification
@@ -293,6 +294,8 @@ OfInbox = (
     | SetAway
     | OfSchedule
     | UploadProgress
+    | FileChanged
+    | QuotaUpdated
 )
 OfPresence = SetPresence | GetPresence | Reconsider
 Message = OfChannel | OfInbox | OfPresence | OfUpload
@@ -490,5 +493,7 @@ Passing = (
     | NotifyUpdated
     | ThreadUpdated
     | UploadProgress
+    | FileChanged
+    | QuotaUpdated
     | JobUpdated
 )

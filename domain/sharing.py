@@ -72,9 +72,9 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 class SharingStore(Protocol):
     """Every method raises TryAgain("unavailable")."""
 
-    async def share(self, owner: UserId, file: FileId, reader: str, at: int) -> None:
-        """Twice is once. Raises Refused: not_found (the owner has no such file, or may not share
-        with that reader), limit_reached."""
+    async def share(self, owner: UserId, file: FileId, reader: str, at: int) -> File | None:
+        """The file; None if it was shared so before. Raises Refused: not_found (the owner has no
+        such file, or may not share with that reader), limit_reached."""
         ...
 
     async def unshare(self, by: UserId, file: FileId, reader: str) -> bool:
@@ -131,13 +131,14 @@ class Sharing:
         self._salt = random_bytes(16)
         self._opened: dict[bytes, None] = {}
 
-    async def share(self, owner: UserId, file: FileId, reader: str) -> None:
-        """Raises Refused: not_found, limit_reached, bad_request (with oneself)."""
+    async def share(self, owner: UserId, file: FileId, reader: str) -> File | None:
+        """The file; None if it was shared so before. Raises Refused: not_found, limit_reached,
+        bad_request (with oneself)."""
         if reader == owner:
             raise Refused("bad_request", "it is yours", field="reader")
         if not (is_id(reader, USER) or is_id(reader, CHANNEL)):
             raise Refused("not_found", "there is no such user or channel", field="reader")
-        await self.store.share(owner, file, reader, self._now_ms())
+        return await self.store.share(owner, file, reader, self._now_ms())
 
     # -- links ------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from streamhub.domain.files import File
 from streamhub.domain.ids import FileId, UploadId, UserId, VersionId
 from streamhub.domain.uploads import Ledger, Part, State, Tail, Upload
 
@@ -36,18 +37,20 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     at: int
 
 
-class Became(msgspec.Struct, frozen=True, kw_only=True):
-    """The file an upload is now, and the objects of its oldest versions, which went."""
-
-    file: FileId
-    gone: tuple[str, ...] = ()
-
-
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Of a user's quota, in bytes."""
 
     used: int = 0
     reserved: int = 0
+
+
+class Became(msgspec.Struct, frozen=True, kw_only=True):
+    """The file an upload is now, what its owner uses since, and the objects of its oldest
+    versions, which went."""
+
+    file: File
+    usage: Usage
+    gone: tuple[str, ...] = ()
 
 
 class UploadLedger(Protocol):

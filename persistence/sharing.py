@@ -14,6 +14,9 @@ from streamhub.persistence.sql import load
 
 _SHARE: Final = load("share_file")
 _SHARED: Final = load("shared_files").format(shown=SHOWN)
+_FILE: Final = f"""
+    SELECT {SHOWN} FROM files f JOIN file_versions v ON v.id = f.version_id WHERE f.id = $1
+"""  # noqa: S608 - columns
 _UNSHARE: Final = """
     DELETE FROM file_shares s USING files f
     WHERE s.file_id = $1 AND s.reader_id = $3 AND f.id = $1 AND $2 IN (f.owner_id, s.reader_id)
@@ -62,7 +65,7 @@ class PostgresSharingStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def share(self, owner: UserId, file: FileId, reader: str, at: int) -> None:
+    async def share(self, owner: UserId, file: FileId, reader: str, at: int) -> File | None:
         row = await self._pool.fetchrow(_SHARE, file, owner, reader, at, MAX_SHARES)
         assert row is not None  # noqa: S101 - it has no FROM
         if not row["file"]:
@@ -72,6 +75,8 @@ class PostgresSharingStore:
             raise Refused("not_found", detail, field="reader")
         if not row["shared"]:
             raise Refused("limit_reached", f"a file is shared with at most {MAX_SHARES}")
+        shown = await self._pool.fetchrow(_FILE, file) if row["made"] else None
+        return None if shown is None else file_of(shown)
 
     async def unshare(self, by: UserId, file: FileId, reader: str) -> bool:
         return bool(await self._pool.fetchval(_UNSHARE, file, by, reader))

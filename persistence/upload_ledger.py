@@ -9,6 +9,7 @@ from streamhub.domain.errors import Refused
 from streamhub.domain.ids import UploadId, UserId
 from streamhub.domain.upload_ledger import Became, Opening, Published, Stored, Usage
 from streamhub.domain.uploads import OVER, Ledger, Part, State, Tail, Upload
+from streamhub.persistence.files import file_of
 from streamhub.persistence.postgres import Pool, PooledConnection, Record
 from streamhub.persistence.sql import load
 
@@ -199,7 +200,10 @@ class PostgresUploadLedger:
             published.at,
             keep,
         )
-        return None if row is None else Became(file=row["file"], gone=tuple(row["gone"]))
+        if row is None:
+            return None
+        usage = Usage(used=row["used_bytes"], reserved=row["reserved_bytes"])
+        return Became(file=file_of(row), usage=usage, gone=tuple(row["gone"]))
 
     async def end(
         self, upload: UploadId, was: State, state: State, problem: str, forget_at: int

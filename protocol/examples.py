@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import structs
 
 from streamhub.protocol.drafting import DraftList, DraftObject, DraftPage, DraftSet
-from streamhub.protocol.examples_uploads import UPLOAD_COMMANDS, UPLOAD_EVENTS
+from streamhub.protocol.examples_uploads import FILE_EVENTS, UPLOAD_COMMANDS, UPLOAD_EVENTS
 from streamhub.protocol.frames import (
     API,
     Auth,
@@ -634,6 +634,7 @@ EVENT_EXAMPLES: Final[Mapping[str, Event]] = MappingProxyType(
             ),
             Event(name="notify.updated", body=_NOTIFY),
             Event(name="thread.updated", body=_THREAD),
+            *FILE_EVENTS,
             Event(name="typing.started", body=Typing(channel=_CHANNEL, user=_BOB)),
             Event(name="seen.updated", body=SeenEvent(channel=_CHANNEL, user=_BOB, seq=40_111)),
             Event(

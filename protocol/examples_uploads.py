@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from streamhub.protocol.files import FileEvent, FileGone, FileObject, StorageObject
 from streamhub.protocol.frames import Command, Event, Outgoing
 from streamhub.protocol.uploads import (
     AttachedUpload,
@@ -22,6 +23,17 @@ from streamhub.protocol.uploads import (
 _UPLOAD: Final = "up_01kc3ve8h2k4mcpgskvntznyqz"
 _FILE: Final = "fi_01kc3vf9j3n5qdrhtmwpvbpzr0"
 _MIB: Final = 1 << 20
+_FILM: Final = FileObject(
+    id=_FILE,
+    owner="us_01kc3v9m5zqfyw8h2n4rj6t7ab",
+    name="film.mp4",
+    mime="video/mp4",
+    size_bytes=20 * _MIB,
+    version="fv_01kc3vf9j3n5qdrhtmwpvbpzr0",
+    crc32c=1_214_729_159,
+    created_at=1_765_368_120_000,
+    updated_at=1_765_368_120_000,
+)
 
 UPLOAD_COMMANDS: Final[tuple[tuple[Command, Outgoing], ...]] = (
     (
@@ -69,6 +81,16 @@ UPLOAD_COMMANDS: Final[tuple[tuple[Command, Outgoing], ...]] = (
     (
         Command(name="upload.cancel", i=54, body=UploadCancel(upload=_UPLOAD)),
         UploadState(upload=_UPLOAD, state="aborted", problem="cancelled"),
+    ),
+)
+
+FILE_EVENTS: Final = (
+    Event(name="file.ready", body=FileEvent(file=_FILM)),
+    Event(name="file.shared", body=FileEvent(file=_FILM)),
+    Event(name="file.deleted", body=FileGone(file=_FILE)),
+    Event(
+        name="quota.updated",
+        body=StorageObject(used_bytes=20 * _MIB, reserved_bytes=0, quota_bytes=10_240 * _MIB),
     ),
 )
 

@@ -39,6 +39,18 @@ class FileObject(Outgoing, frozen=True, kw_only=True):
     folder: FolderId | None = None
 
 
+class FileEvent(Outgoing, frozen=True, kw_only=True):
+    """A file as it is now."""
+
+    file: FileObject
+
+
+class FileGone(Outgoing, frozen=True, kw_only=True):
+    """A file that was put into the trash, or deleted for good."""
+
+    file: FileId
+
+
 class ListFiles(Incoming, frozen=True, kw_only=True):
     """`GET /v1/files`: one's own, the newest first; those in the trash; those that were added or
     changed last; or one's favourites. `name`, of the first two: only those whose names have words

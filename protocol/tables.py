@@ -8,6 +8,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from streamhub.protocol.drafting import DraftList, DraftObject, DraftPage, DraftSet
+from streamhub.protocol.files import FileEvent, FileGone, StorageObject
 from streamhub.protocol.frames import (
     Auth,
     AuthExpiring,
@@ -364,6 +365,16 @@ EVENTS: Final[Mapping[str, EventSpec]] = MappingProxyType(
             ThreadObject,
             "inbox",
             "You read on in a thread, or follow it or not, in another session.",
+        ),
+        "file.ready": EventSpec(
+            FileEvent, "inbox", "A file of yours is there, or is shown with a further version."
+        ),
+        "file.deleted": EventSpec(
+            FileGone, "inbox", "A file of yours went into the trash, or is gone."
+        ),
+        "file.shared": EventSpec(FileEvent, "inbox", "Somebody shared a file with you."),
+        "quota.updated": EventSpec(
+            StorageObject, "inbox", "Your files take more, or less, of your quota."
         ),
         "typing.started": EventSpec(Typing, "ephemeral", "Somebody types."),
         "seen.updated": EventSpec(

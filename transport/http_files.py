@@ -29,6 +29,7 @@ from msgspec import UNSET
 from streamhub.domain.blobs import Blobs
 from streamhub.domain.channels import Page
 from streamhub.domain.errors import Refused, StreamHubError, TryAgain
+from streamhub.domain.file_messages import FileChanged, QuotaUpdated
 from streamhub.domain.file_names import file_name
 from streamhub.domain.files import MAX_FAVOURITES, File, FileStore, Version
 from streamhub.domain.ids import FILE, FileId, FolderId, UserId, VersionId, is_id
@@ -42,6 +43,7 @@ from streamhub.transport.http_auth import authorize
 from streamhub.transport.http_channels import idempotency_key
 from streamhub.transport.intake import Intake, ended
 from streamhub.transport.requests import found
+from streamhub.transport.wire import file_object
 
 FILE_NAME: Final = "X-File-Name"
 _CHUNK_BYTES: Final = 64 << 10
@@ -193,11 +195,14 @@ class Files:
     async def delete(self, request: web.Request) -> web.Response:
         by = (await authorize(request, "file.change")).standing.user
         file = FileId((await read_command(request, bodies.GetFile)).file)
+        shown = await self._store.file(file)
         objects = await self._store.remove(by, file)
         if objects is None:
-            found(await self._store.trash(by, file, self._now_ms()), "file")
+            shown = found(await self._store.trash(by, file, self._now_ms()), "file")
         else:
-            await self._delete(objects)
+            await self._delete(objects, by)
+        if shown is not None:
+            self._intake.tell(FileChanged(kind="deleted", file=shown), by)
         return web.Response(status=204)
 
     async def restore(self, request: web.Request) -> web.Response:
@@ -251,7 +256,7 @@ class Files:
             found(await self._store.version(by, file, version), "version")
             detail = "the file is shown with it: show another version, or delete the file"
             raise Refused("conflict", detail, field="version")
-        await self._delete(objects)
+        await self._delete(objects, by)
         return web.Response(status=204)
 
     async def version_content(self, request: web.Request) -> web.StreamResponse:
@@ -274,9 +279,13 @@ class Files:
             )
         )
 
-    async def _delete(self, objects: Sequence[str]) -> None:
-        with suppress(TryAgain):  # what nothing names is found later
+    async def _delete(self, objects: Sequence[str], owner: UserId) -> None:
+        """What nothing names any more; the owner has the room again."""
+        with suppress(TryAgain):  # what is left is found later
             await self._blobs.delete(objects)
+            usage, quota = await self._ledger.usage(owner), self._intake.terms.quota_bytes
+            told = QuotaUpdated(used=usage.used, reserved=usage.reserved, quota=quota)
+            self._intake.tell(told, owner)
 
     async def _readable(self, by: UserId, file: str) -> File:
         readable = await self._store.readable(FileId(file), by) if is_id(file, FILE) else None
@@ -298,23 +307,6 @@ def _version_object(version: Version, *, current: bool) -> bodies.VersionObject:
         crc32c=version.crc32c,
         created_at=version.stored_at,
         current=current,
-    )
-
-
-def file_object(file: File) -> bodies.FileObject:
-    """A file as clients see it."""
-    return bodies.FileObject(
-        id=file.id,
-        owner=file.owner,
-        name=file.name,
-        mime=file.mime,
-        size_bytes=file.size,
-        version=file.version,
-        crc32c=file.crc32c,
-        created_at=file.created_at,
-        updated_at=file.updated_at,
-        trashed_at=file.trashed_at,
-        folder=file.folder,
     )
 
 

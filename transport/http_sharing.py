@@ -22,25 +22,30 @@ from aiohttp import hdrs, web
 
 from streamhub.domain.blobs import Blobs
 from streamhub.domain.errors import Refused
-from streamhub.domain.ids import FileId
+from streamhub.domain.file_messages import FileChanged
+from streamhub.domain.ids import USER, FileId, UserId, is_id
 from streamhub.domain.sharing import Link, Shared, Sharing
 from streamhub.protocol import files, sharing
 from streamhub.transport.bodies import json_response, read_command
 from streamhub.transport.downloads import download
 from streamhub.transport.fairness import count_stranger
 from streamhub.transport.http_auth import authorize
-from streamhub.transport.http_files import file_object
 from streamhub.transport.middleware import REQUEST_ID
 from streamhub.transport.problems import problem_of, problem_response
 from streamhub.transport.proxies import remote_of
 from streamhub.transport.requests import found
+from streamhub.transport.wire import file_object
 
 _Handler = Callable[["_Area", web.Request], Awaitable[web.StreamResponse]]
 
 
-def routes(area: Sharing, blobs: Blobs, public_url: str) -> list[web.RouteDef]:
-    """The routes of this area. The application must have PRINCIPALS, see `http_auth`."""
-    here = _Area(area, blobs, public_url)
+Tell = Callable[[FileChanged, UserId], None]
+
+
+def routes(area: Sharing, blobs: Blobs, public_url: str, tell: Tell) -> list[web.RouteDef]:
+    """The routes of this area; `tell` tells a user's sessions. The application must have
+    PRINCIPALS, see `http_auth`."""
+    here = _Area(area, blobs, public_url, tell)
     return [
         web.get("/v1/files/{file}/shares", here.shares),
         web.put("/v1/files/{file}/shares/{reader}", here.share),
@@ -74,7 +79,8 @@ def _asking_for_passwords(handler: _Handler) -> _Handler:
 
 
 class _Area:
-    def __init__(self, area: Sharing, blobs: Blobs, public_url: str) -> None:
+    def __init__(self, area: Sharing, blobs: Blobs, public_url: str, tell: Tell) -> None:
+        self._tell = tell
         self._sharing = area
         self._store = area.store
         self._blobs = blobs
@@ -90,7 +96,9 @@ class _Area:
     async def share(self, request: web.Request) -> web.Response:
         by = (await authorize(request, "file.share")).standing.user
         wanted = await read_command(request, sharing.ShareFile)
-        await self._sharing.share(by, FileId(wanted.file), wanted.reader)
+        file = await self._sharing.share(by, FileId(wanted.file), wanted.reader)
+        if file is not None and is_id(wanted.reader, USER):
+            self._tell(FileChanged(kind="shared", file=file), UserId(wanted.reader))
         return web.Response(status=204)
 
     async def unshare(self, request: web.Request) -> web.Response:

@@ -11,6 +11,7 @@ from aiohttp.http_exceptions import PayloadEncodingError
 
 from streamhub.domain.blobs import Blobs
 from streamhub.domain.errors import Refused, TryAgain
+from streamhub.domain.file_messages import FileChanged, QuotaUpdated
 from streamhub.domain.file_names import file_name, mime_type
 from streamhub.domain.ids import (
     FILE,
@@ -224,9 +225,9 @@ class Intake:
         except Refused as error:
             raise _unknown() if error.code == "not_found" else error from None
 
-    def tell(self, progress: UploadProgress, owner: UserId) -> None:
-        """All the owner's sessions."""
-        self._asking.tell(inbox_actor(owner), progress)
+    def tell(self, told: UploadProgress | FileChanged | QuotaUpdated, user: UserId) -> None:
+        """All the user's sessions."""
+        self._asking.tell(inbox_actor(user), told)
 
 
 def ended(standing: UploadStanding) -> Refused:

@@ -2,12 +2,14 @@
 
 from streamhub.domain import changes, channels, messages
 from streamhub.domain.channels import Overview, ReadMarker
+from streamhub.domain.file_messages import FileChanged, QuotaUpdated
+from streamhub.domain.files import File
 from streamhub.domain.kept_drafts import KeptDraft
 from streamhub.domain.notifications import Hears, Notification
 from streamhub.domain.schedule_messages import JobUpdated
 from streamhub.domain.scheduling import Job
 from streamhub.domain.upload_messages import UploadProgress
-from streamhub.protocol import drafting, frames, notifying, uploads
+from streamhub.protocol import drafting, files, frames, notifying, uploads
 from streamhub.protocol.presence import PresenceObject, StatusObject
 from streamhub.protocol.scheduling import ScheduledObject
 
@@ -269,6 +271,32 @@ def passing_event(event: messages.Passing) -> frames.Event:
             return frames.Event(name="presence.updated", body=presence(event))
         case UploadProgress():
             return frames.Event(name="upload.progress", body=upload_progress(event))
+        case FileChanged(kind="deleted", file=file):
+            return frames.Event(name="file.deleted", body=files.FileGone(file=file.id))
+        case FileChanged(kind=kind, file=file):
+            return frames.Event(name=f"file.{kind}", body=files.FileEvent(file=file_object(file)))
+        case QuotaUpdated(used=used, reserved=reserved, quota=quota):
+            storage = files.StorageObject(
+                used_bytes=used, reserved_bytes=reserved, quota_bytes=quota
+            )
+            return frames.Event(name="quota.updated", body=storage)
+
+
+def file_object(file: File) -> files.FileObject:
+    """A file as clients see it."""
+    return files.FileObject(
+        id=file.id,
+        owner=file.owner,
+        name=file.name,
+        mime=file.mime,
+        size_bytes=file.size,
+        version=file.version,
+        crc32c=file.crc32c,
+        created_at=file.created_at,
+        updated_at=file.updated_at,
+        trashed_at=file.trashed_at,
+        folder=file.folder,
+    )
 
 
 def upload_progress(told: UploadProgress) -> uploads.UploadProgress:

@@ -1,7 +1,7 @@
 -- Upload $1, which is sealing, becomes version $3: of the file it is for, if its owner still has
 -- that, else of the new file $2. Object $4, checksum $5, $6 bytes, at $7; the file keeps its $8
--- newest versions. What the upload had of its owner's quota is used now. Which file it is, and the
--- objects of the versions that went. No row: it is not sealing.
+-- newest versions. What the upload had of its owner's quota is used now. The file as it is then,
+-- what its owner uses, and the objects of the versions that went. No row: it is not sealing.
 WITH upload AS (
     SELECT id, owner_id, name, mime, reserved_bytes, into_id, folder_id FROM uploads
     WHERE id = $1 AND state = 'sealing'
@@ -9,7 +9,7 @@ WITH upload AS (
 ), target AS ( -- whoever comes second waits here, and takes the next number
     UPDATE files f SET version_id = $3, updated_at = $7::bigint, last_number = last_number + 1
     FROM upload WHERE f.id = upload.into_id AND f.owner_id = upload.owner_id
-    RETURNING f.id, f.last_number
+    RETURNING f.id, f.last_number, f.name, f.created_at, f.folder_id, f.trashed_at
 ), folder AS ( -- the top, if it is gone; who puts it into the trash waits, and takes this along
     SELECT d.id FROM folders d JOIN upload ON d.id = upload.folder_id
     WHERE d.owner_id = upload.owner_id AND d.trashed_at IS NULL
@@ -31,6 +31,7 @@ WITH upload AS (
                      - (SELECT coalesce(sum(size_bytes), 0) FROM old)::bigint,
         reserved_bytes = s.reserved_bytes - upload.reserved_bytes
     FROM upload WHERE s.user_id = upload.owner_id
+    RETURNING s.used_bytes, s.reserved_bytes
 ), parts AS (
     DELETE FROM upload_parts p USING upload WHERE p.upload_id = upload.id
 ), tails AS (
@@ -45,6 +46,11 @@ WITH upload AS (
            $5::bigint, $4, $7::bigint
     FROM upload LEFT JOIN target ON true
 )
-SELECT coalesce(target.id, $2) AS file,
+SELECT coalesce(target.id, $2) AS id, upload.owner_id, coalesce(target.name, upload.name) AS name,
+       upload.mime, $6::bigint AS size_bytes, $3 AS version_id, $5::bigint AS crc32c, $4 AS object,
+       $7::bigint AS stored_at, coalesce(target.created_at, $7::bigint) AS created_at,
+       $7::bigint AS updated_at, target.trashed_at,
+       coalesce(target.folder_id, (SELECT id FROM folder)) AS folder_id,
+       coalesce(used.used_bytes, 0) AS used_bytes, coalesce(used.reserved_bytes, 0) AS reserved_bytes,
        coalesce((SELECT array_agg(object) FROM old), '{}') AS gone
-FROM upload LEFT JOIN target ON true
+FROM upload LEFT JOIN used ON true LEFT JOIN target ON true

@@ -1,5 +1,5 @@
 -- File $1 of user $2 is for $3, too, a user or a channel they are in, since $4; at most $5 are.
--- Whether there is such a file, such a reader, and now a share.
+-- Whether there is such a file, such a reader, a new share, and now a share at all.
 WITH file AS (
     SELECT id FROM files WHERE id = $1 AND owner_id = $2 AND trashed_at IS NULL
     FOR UPDATE
@@ -16,5 +16,5 @@ WITH file AS (
     RETURNING true
 )
 SELECT EXISTS (SELECT FROM file) AS file, EXISTS (SELECT FROM reader) AS reader,
-       EXISTS (SELECT FROM made) OR EXISTS (
+       EXISTS (SELECT FROM made) AS made, EXISTS (SELECT FROM made) OR EXISTS (
            SELECT FROM file_shares WHERE file_id = $1 AND reader_id = $3) AS shared
