@@ -10,8 +10,8 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 ALLOWED_HEADERS: Final = (
-    "Authorization, Content-Type, Idempotency-Key, If-None-Match, If-Range, Range, X-File-Name,"
-    " X-Request-Id"
+    "Authorization, Content-Digest, Content-Type, Idempotency-Key, If-None-Match, If-Range, Range,"
+    " Repr-Digest, X-File-Name, X-Request-Id"
 )
 EXPOSED_HEADERS: Final = (
     "Accept-Ranges, Content-Disposition, Content-Range, ETag, Location, RateLimit-Limit,"
