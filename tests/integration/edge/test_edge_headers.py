@@ -223,8 +223,8 @@ async def test_a_listed_page_may_ask_before_it_asks(client: aiohttp.ClientSessio
         assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST"
         allowed = answer.headers["Access-Control-Allow-Headers"]
         assert allowed == (
-            "Authorization, Content-Type, Idempotency-Key, If-None-Match, If-Range, Range,"
-            " X-File-Name, X-Request-Id"
+            "Authorization, Content-Digest, Content-Type, Idempotency-Key, If-None-Match,"
+            " If-Range, Range, Repr-Digest, X-File-Name, X-Request-Id"
         )
         assert {name: answer.headers.get(name) for name in ALWAYS} == ALWAYS
 
