@@ -18,16 +18,18 @@ import click
 
 from benchmarks.report import show_table
 from benchmarks.target import Database
-from streamhub.domain.ids import ChannelId, FileId, MessageId, UserId
+from streamhub.domain.ids import ChannelId, FileId, FolderId, MessageId, UserId
 from streamhub.domain.search import parsed
 from streamhub.persistence.channels import PostgresChannelStore
 from streamhub.persistence.files import PostgresFileStore
+from streamhub.persistence.folders import PostgresFolderStore
 from streamhub.persistence.notifications import PostgresNotificationStore
 from streamhub.persistence.outbox import PostgresOutbox
 from streamhub.persistence.presence import PostgresPresenceStore
 from streamhub.persistence.retention import PostgresRetentionStore
 from streamhub.persistence.scheduling import PostgresJobStore
 from streamhub.persistence.search import PostgresSearch
+from streamhub.persistence.sharing import PostgresSharingStore
 
 GROWTH: Final = 1.5
 """How many times the buffers a read may take with ten times the history..."""
@@ -42,6 +44,10 @@ PROBE_BUFFERS: Final = 5
 _GROWING: Final = frozenset(
     (
         "editions",
+        "favourite_files",
+        "file_shares",
+        "file_versions",
+        "files",
         "members",
         "mentions",
         "messages",
@@ -270,6 +276,46 @@ _MORE: Final = """
     FROM generate_series(1, 10 * {users} + {messages} / 20) AS n;
 """
 
+# The reader's own files, most with rare words in their names, and what others share with everybody
+# of a channel. Direct conversations with a tenth of the users; some hints nobody took yet.
+_BESIDE: Final = """
+    INSERT INTO files (id, owner_id, name, version_id, created_at, updated_at, folder_id)
+    SELECT 'fi_r' || n, 'us_1',
+           'Report w' || floor(exp(random() * ln(20000)))::int || '.pdf', 'fv_r' || n, n,
+           (n * 7919) % 1000003, CASE WHEN n % 10 = 0 THEN 'fo_1' END
+    FROM generate_series(1, {messages} / 10) AS n;
+
+    INSERT INTO file_versions (id, file_id, number, size_bytes, mime, crc32c, object, created_at)
+    SELECT 'fv_r' || n, 'fi_r' || n, 1, 1, 'text/plain', 0, 'blobs/r' || n, n
+    FROM generate_series(1, {messages} / 10) AS n;
+
+    INSERT INTO folders (id, owner_id, name, created_at, updated_at)
+    VALUES ('fo_1', 'us_1', 'f', 0, 0);
+
+    INSERT INTO favourite_files (user_id, file_id, marked_at)
+    SELECT 'us_1', 'fi_r' || n, n FROM generate_series(1, least(1000, {messages} / 10)) AS n
+    UNION ALL
+    SELECT 'us_' || u, 'fi_' || n, n
+    FROM generate_series(2, {users}, 20) AS u, generate_series(1, 50) AS n;
+
+    INSERT INTO file_shares (file_id, reader_id, owner_id, shared_at)
+    SELECT 'fi_' || n, 'ch_' || c, 'us_2', n
+    FROM generate_series(1, {channels}) AS c,
+         generate_series(1, least(1000, {messages} / 1000)) AS n;
+
+    INSERT INTO channels (id, kind, visibility, created_by, created_at, users, info_rev, term, rev,
+                          seq, nth, create_key, create_digest)
+    SELECT 'di_' || n, 'direct', 'private', 'us_1', 0, ARRAY['us_1', 'us_' || n], 1, 1, 1, 0, 0,
+           'di_' || n, ''
+    FROM generate_series(2, {users} / 10) AS n;
+
+    INSERT INTO members (channel_id, user_id, role, joined_at, rev, floor_seq, read_seq, read_nth)
+    SELECT id, unnest(users), 'member', 0, 1, 0, 0, 0 FROM channels WHERE users IS NOT NULL;
+
+    INSERT INTO outbox (user_id, kind, channel_id, rev, seq)
+    SELECT user_id, 'mentioned', channel_id, nth, seq FROM mentions LIMIT {messages} / 1000;
+"""
+
 _READER: Final = UserId("us_1")
 _BUSY: Final = ChannelId("ch_1")
 
@@ -301,6 +347,8 @@ class Stores:
         self.notifications = PostgresNotificationStore(given)
         self.presence = PostgresPresenceStore(given)
         self.files = PostgresFileStore(given)
+        self.folders = PostgresFolderStore(given)
+        self.sharing = PostgresSharingStore(given)
         self.jobs = PostgresJobStore(given)
         self.outbox = PostgresOutbox(given)
         self.retention = PostgresRetentionStore(given)
@@ -345,6 +393,19 @@ READS: Final[Mapping[str, Read]] = {
     "search: by one author, a rare word": lambda s: s.found("w19990", UserId("us_39")),
     "search: before a day": lambda s: s.found(f"w2 before:{_day(10)}"),
     "a file somebody attached": lambda s: s.files.readable(FileId("fi_50"), _READER),
+    "files: the newest": lambda s: s.files.files(_READER, "kept", None, 50),
+    "files: by a rare word of the name": lambda s: s.files.files(
+        _READER, "kept", None, 50, "w1999"
+    ),
+    "files: by a common word of the name": lambda s: s.files.files(
+        _READER, "kept", None, 50, "report"
+    ),
+    "files: in a folder": lambda s: s.files.within(_READER, FolderId("fo_1"), None, 50),
+    "files: recent": lambda s: s.files.recent(_READER, None, 50),
+    "files: favourites": lambda s: s.files.favourites(_READER, None, 50),
+    "files: shared with one's channels": lambda s: s.sharing.shared(_READER, None, 50),
+    "folders: at the top": lambda s: s.folders.folders(_READER, None, None, 50),
+    "direct conversation of two": lambda s: s.channels.direct([_READER, UserId("us_2")]),
     "presence: 200 users looked at": lambda s: s.presence.sharing(
         _READER, [UserId(f"us_{n}") for n in range(1, 201)]
     ),
@@ -376,6 +437,7 @@ async def _fill(connection: Any, sizes: Sizes, period_ms: int) -> None:
     await connection.execute(_PEOPLE.format_map(values))
     await connection.execute(_MESSAGES.format_map(values))
     await connection.execute(_MORE.format_map(values))
+    await connection.execute(_BESIDE.format_map(values))
     pool: Any = _Transacting(connection)
     index = PostgresSearch(pool)
     left = [ChannelId(f"ch_{n}") for n in range(1, sizes.channels + 1)]

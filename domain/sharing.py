@@ -86,7 +86,8 @@ class SharingStore(Protocol):
         ...
 
     async def shared(self, reader: UserId, cursor: str | None, limit: int) -> Page[Shared]:
-        """What others shared with the reader, the newest first. Raises Refused("bad_request",
+        """What others shared with the reader, the newest first; fewer than `limit` where files are
+        in the trash. Raises Refused("bad_request",
         field="cursor")."""
         ...
 

@@ -23,7 +23,6 @@ from streamhub.domain.kept_drafts import KeptDraft
 from streamhub.domain.notifications import Notification
 from streamhub.domain.reports import Report
 from streamhub.domain.scheduling import Job
-from streamhub.domain.sharing import Shared
 
 ABOVE_ALL_IDS: Final = "~"
 ABOVE_ALL_SEQS: Final = 2**62
@@ -227,11 +226,8 @@ def before_shared(cursor: str | None) -> tuple[int, str, str]:
     return int(at), file, reader
 
 
-def shared_cursor(items: Sequence[Shared], *, more: bool) -> str | None:
-    if not more:
-        return None
-    last = items[-1]
-    return f"{last.share.shared_at}.{last.file.id}.{last.share.reader}"
+def shared_cursor(at: int, file: str, reader: str) -> str:
+    return f"{at}.{file}.{reader}"
 
 
 def after_job(cursor: str | None) -> tuple[int, str]:

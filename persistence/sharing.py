@@ -95,8 +95,13 @@ class PostgresSharingStore:
                 share=Share(reader=row["reader_id"], shared_at=row["shared_at"]),
             )
             for row in rows[:limit]
+            if row["id"] is not None
         )
-        return Page(items=items, next_cursor=shared_cursor(items, more=len(rows) > limit))
+        if len(rows) <= limit:
+            return Page(items=items)
+        last = rows[limit - 1]
+        where = (last["shared_at"], last["file_id"], last["reader_id"])
+        return Page(items=items, next_cursor=shared_cursor(*where))
 
     async def add_link(self, owner: UserId, link: Link, digest: bytes) -> bool:
         added = await self._pool.fetchval(

@@ -59,7 +59,8 @@ class SharedFile(Outgoing, frozen=True, kw_only=True):
 
 
 class SharedPage(Outgoing, frozen=True, kw_only=True):
-    """What was shared last comes first; `next_cursor` is missing on the last page."""
+    """What was shared last comes first. A page may have fewer than were asked for, where files are
+    in the trash; `next_cursor` is missing on the last one."""
 
     items: tuple[SharedFile, ...]
     next_cursor: str | None = None

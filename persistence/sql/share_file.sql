@@ -8,8 +8,8 @@ WITH file AS (
     UNION ALL
     SELECT FROM members WHERE channel_id = $3 AND user_id = $2 AND left_at IS NULL
 ), made AS (
-    INSERT INTO file_shares (file_id, reader_id, shared_at)
-    SELECT file.id, $3, $4::bigint FROM file
+    INSERT INTO file_shares (file_id, reader_id, owner_id, shared_at)
+    SELECT file.id, $3, $2, $4::bigint FROM file
     WHERE EXISTS (SELECT FROM reader)
       AND (SELECT count(*) FROM file_shares WHERE file_id = $1) < $5
     ON CONFLICT DO NOTHING

@@ -2,10 +2,11 @@
 CREATE TABLE file_shares (
     file_id   text COLLATE "C" NOT NULL,
     reader_id text COLLATE "C" NOT NULL, -- a user or a channel
+    owner_id  text COLLATE "C" NOT NULL, -- of the file
     shared_at bigint NOT NULL,
     PRIMARY KEY (file_id, reader_id)
 );
-CREATE INDEX file_shares_newest ON file_shares (reader_id, shared_at, file_id);
+CREATE INDEX file_shares_newest ON file_shares (reader_id, shared_at, file_id) INCLUDE (owner_id);
 
 CREATE TABLE file_links (
     id            text COLLATE "C" PRIMARY KEY,

@@ -135,6 +135,13 @@ async def test_what_is_shared_is_listed_in_pages(cluster: ChatCluster) -> None:
         cursor = f"&cursor={page.get('next_cursor')}"
     assert seen == names[::-1]
     assert "next_cursor" not in page
+    await cluster.pool.execute(
+        "UPDATE files SET trashed_at = 1 WHERE owner_id = $1 AND name <> '0.bin'", ann.id
+    )
+    _, page = await call(bob, "GET", "/v1/shared?limit=4")
+    assert page["items"] == []
+    _, page = await call(bob, "GET", f"/v1/shared?limit=4&cursor={page['next_cursor']}")
+    assert [one["file"]["name"] for one in page["items"]] == ["0.bin"], "it goes on behind them"
     assert (await call(bob, "GET", "/v1/shared?cursor=1.x.y"))[0] == 400
 
 
