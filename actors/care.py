@@ -23,6 +23,10 @@ EVERY_S: Final = 5.0
 ORPHAN_AGE_MS: Final = 2 * 86_400_000
 """Older than any upload that goes on."""
 
+COUNTED_EVERY_MS: Final = 86_400_000
+_COUNTED: Final = 20
+"""Users at a time, whose rows are held one after the other."""
+
 _LIMIT: Final = 200
 _LISTED: Final = 1_000
 
@@ -69,6 +73,7 @@ class UploadCare:
             await self.forget()
             await self.empty_trash()
             await self.sweep()
+            await self.count()
         except TryAgain as error:
             log.warning("uploads.not_looked_after", error=error.detail)
 
@@ -107,6 +112,16 @@ class UploadCare:
         unnamed = await self._ledger.unnamed([one.object for one in listed if one.at < before])
         await self._delete(tuple(unnamed))
         return len(unnamed)
+
+    async def count(self) -> int:
+        """Compare what some users use with what is noted, once a day; how many were wrong."""
+        now_ms, wrong = self._now_ms(), 0
+        for user in await self._ledger.to_count(now_ms - COUNTED_EVERY_MS, _COUNTED):
+            noted, counted = await self._ledger.count(user, now_ms)
+            if noted != counted:
+                wrong += 1
+                log.error("storage.was_wrong", user=user, noted=noted, counted=counted)
+        return wrong
 
     async def _delete(self, objects: tuple[str, ...]) -> None:
         if objects:

@@ -18,6 +18,7 @@ from streamhub.domain.errors import Refused, TryAgain
 from streamhub.domain.files import File
 from streamhub.domain.ids import CHANNEL, LINK, RANDOM_BYTES, USER, FileId, UserId, is_id, make_id
 from streamhub.domain.limits import Allowance, Limiter
+from streamhub.domain.origin import network_of
 from streamhub.domain.passwords import PasswordHasher, presented
 
 MAX_SHARES: Final = 200
@@ -30,7 +31,7 @@ GOES_ON_MS: Final = 86_400_000
 """So long after a download began, the rest of it may be asked for, by ranges."""
 
 GUESSES: Final = Allowance(rate=10 / 60, burst=20)
-"""Passwords of one link that are tried from one address."""
+"""Passwords of one link that are tried from one network (an IPv4 address, an IPv6 /64)."""
 
 _PREFIX: Final = "shl_"
 _TEXT: Final = re.compile(r"shl_[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")  # 32 bytes, one way
@@ -234,7 +235,7 @@ class Sharing:
         mark = hashlib.blake2b(said, key=self._salt).digest()
         if mark in self._opened:
             return
-        wait_ms = await self._limiter.take(f"link:{link.id}:{address}", *GUESSES)
+        wait_ms = await self._limiter.take(f"link:{link.id}:{network_of(address)}", *GUESSES)
         if wait_ms:
             detail = "too many passwords were tried for this link"
             raise TryAgain("rate_limited", detail, retry_after_ms=wait_ms)

@@ -75,6 +75,25 @@ _UNNAMED: Final = """
 _USAGE: Final = "SELECT used_bytes, reserved_bytes FROM storage WHERE user_id = $1"
 
 
+_TO_COUNT: Final = """
+    SELECT user_id FROM storage WHERE counted_at < $1 ORDER BY counted_at LIMIT $2
+"""
+_NOTED: Final = """
+    SELECT used_bytes AS used, reserved_bytes AS reserved FROM storage
+    WHERE user_id = $1 FOR UPDATE
+"""
+_COUNTED: Final = """
+    UPDATE storage SET
+        used_bytes = (SELECT coalesce(sum(v.size_bytes), 0)
+                      FROM files f JOIN file_versions v ON v.file_id = f.id WHERE f.owner_id = $1),
+        reserved_bytes = (SELECT coalesce(sum(reserved_bytes), 0) FROM uploads
+                          WHERE owner_id = $1),
+        counted_at = $2
+    WHERE user_id = $1
+    RETURNING used_bytes AS used, reserved_bytes AS reserved
+"""
+
+
 class _OpenedMeanwhile(Exception):
     """With the same key. What was taken of the quota is rolled back."""
 
@@ -224,6 +243,21 @@ class PostgresUploadLedger:
     async def due(self, now_ms: int, limit: int) -> tuple[UploadId, ...]:
         rows = await self._pool.fetch(_DUE, now_ms, limit)
         return tuple(UploadId(row["id"]) for row in rows)
+
+    async def to_count(self, before_ms: int, limit: int) -> tuple[UserId, ...]:
+        rows = await self._pool.fetch(_TO_COUNT, before_ms, limit)
+        return tuple(UserId(row["user_id"]) for row in rows)
+
+    async def count(self, user: UserId, now_ms: int) -> tuple[Usage, Usage]:
+        async def work(connection: PooledConnection) -> tuple[Usage, Usage]:
+            # Whoever changes it changes rows with it: once it is held, both are of one moment.
+            noted = await connection.fetchrow(_NOTED, user)
+            counted = await connection.fetchrow(_COUNTED, user, now_ms)
+            if noted is None or counted is None:
+                return Usage(), Usage()
+            return Usage(**noted), Usage(**counted)
+
+        return await self._pool.transact(work)
 
     async def usage(self, user: UserId) -> Usage:
         row = await self._pool.fetchrow(_USAGE, user)
