@@ -10,6 +10,7 @@ import click
 
 from streamhub import __version__
 from streamhub.cluster.cli_accounts import ACCOUNT_COMMANDS
+from streamhub.cluster.cli_leftovers import leftovers
 from streamhub.cluster.operator_commands import COMMANDS
 from streamhub.config import Settings, SettingsError, describe, load_settings, reference
 
@@ -116,7 +117,7 @@ def config(as_reference: bool) -> None:
     click.echo(reference() if as_reference else describe(_settings({})), nl=False)
 
 
-for command in (*COMMANDS, *ACCOUNT_COMMANDS):
+for command in (*COMMANDS, *ACCOUNT_COMMANDS, leftovers):
     cli.add_command(command)
 
 

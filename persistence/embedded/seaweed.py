@@ -69,8 +69,7 @@ class EmbeddedSeaweed(EmbeddedServer):
     @property
     def url(self) -> str:
         """`http://ACCESS:SECRET@HOST:PORT/BUCKET?region=REGION`; the bucket may not exist yet."""
-        where = f"127.0.0.1:{self._ports['s3.port']}/{_BUCKET}?region={_REGION}"
-        return f"http://{_ACCESS_KEY}:{self._secret}@{where}"
+        return _url(self._ports["s3.port"], self._secret)
 
     @property
     def _secret(self) -> str:
@@ -107,6 +106,19 @@ class EmbeddedSeaweed(EmbeddedServer):
         for flag, port in self._ports.items():
             kind = flag.removesuffix(".port.grpc")
             Path(f"/tmp/seaweedfs-{kind}-grpc-{port}.sock").unlink(missing_ok=True)  # noqa: S108
+
+
+def kept_url(folder: Path) -> str | None:
+    """Where the server of `folder` is while it runs; None where none ever ran."""
+    try:
+        ports = json.loads((folder / "ports.json").read_text())
+        return _url(ports["s3.port"], (folder / "secret").read_text())
+    except FileNotFoundError:
+        return None
+
+
+def _url(port: int, secret: str) -> str:
+    return f"http://{_ACCESS_KEY}:{secret}@127.0.0.1:{port}/{_BUCKET}?region={_REGION}"
 
 
 def _program() -> Path:

@@ -4,13 +4,15 @@ import http.client
 import json
 from pathlib import Path
 
-from streamhub.persistence.embedded.seaweed import EmbeddedSeaweed
+from streamhub.persistence.embedded.seaweed import EmbeddedSeaweed, kept_url
 
 
 def test_inner_ports_refuse_the_unsigned_and_nothing_is_left_in_tmp(tmp_path: Path) -> None:
+    assert kept_url(tmp_path) is None
     server = EmbeddedSeaweed(tmp_path)
     server.start()
     try:
+        assert kept_url(tmp_path) == server.url, "who has the folder finds it"
         ports: dict[str, int] = json.loads((tmp_path / "ports.json").read_text())
         assert status("PUT", ports["filer.port"], "/buckets/streamhub/planted") == 401
         assert status("GET", ports["filer.port"], "/buckets/") == 401
