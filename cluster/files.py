@@ -27,7 +27,14 @@ from streamhub.persistence.folders import PostgresFolderStore
 from streamhub.persistence.postgres import Pool
 from streamhub.persistence.sharing import PostgresSharingStore
 from streamhub.persistence.upload_ledger import PostgresUploadLedger
-from streamhub.transport import http_files, http_folders, http_sharing, http_signed, tus
+from streamhub.transport import (
+    http_files,
+    http_folders,
+    http_sharing,
+    http_signed,
+    http_versions,
+    tus,
+)
 from streamhub.transport.asking import Asking
 from streamhub.transport.http_files import Files
 from streamhub.transport.intake import Intake, Terms
@@ -79,6 +86,7 @@ class Filing:
         area = Files(intake, self._store, self._ledger, self._blobs, clock.now_ms)
         routes = (
             *http_files.routes(area),
+            *http_versions.routes(area, self._store, self._blobs, clock.now_ms),
             *http_folders.routes(self._folders, clock.now_ms, clock.random_bytes),
             *tus.routes(intake, area.content_of),
         )

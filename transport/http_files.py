@@ -9,11 +9,6 @@ POST   /v1/files/{file}/restore         out of the trash
 PUT    /v1/files/{file}/favourite       mark it; it need not be one's own
 DELETE /v1/files/{file}/favourite       no longer
 GET    /v1/files/{file}/content         its content (HEAD, too)
-GET    /v1/files/{file}/versions        the contents it has had
-POST   /v1/files/{file}/versions        another one: raw, or a form
-DELETE /v1/files/{file}/versions/{v}    one less
-POST   /v1/files/{file}/versions/{v}/restore    it is shown with that one
-GET    /v1/files/{file}/versions/{v}/content    which never changes (HEAD, too)
 GET    /v1/storage                      how much of one's quota is used
 """
 
@@ -31,14 +26,14 @@ from streamhub.domain.channels import Page
 from streamhub.domain.errors import Refused, StreamHubError, TryAgain
 from streamhub.domain.file_messages import FileChanged, QuotaUpdated
 from streamhub.domain.file_names import file_name
-from streamhub.domain.files import MAX_FAVOURITES, File, FileStore, Version
-from streamhub.domain.ids import FILE, FileId, FolderId, UserId, VersionId, is_id
+from streamhub.domain.files import MAX_FAVOURITES, File, FileStore
+from streamhub.domain.ids import FILE, FileId, FolderId, UserId, is_id
 from streamhub.domain.upload_ledger import UploadLedger
 from streamhub.domain.uploads import Upload
 from streamhub.protocol import files as bodies
 from streamhub.transport.bodies import json_response, read_command
 from streamhub.transport.digests import Expected
-from streamhub.transport.downloads import IMMUTABLE, download
+from streamhub.transport.downloads import download
 from streamhub.transport.http_auth import authorize
 from streamhub.transport.http_channels import idempotency_key
 from streamhub.transport.intake import Intake, ended
@@ -61,11 +56,6 @@ def routes(area: "Files") -> list[web.RouteDef]:
         web.put("/v1/files/{file}/favourite", area.mark),
         web.delete("/v1/files/{file}/favourite", area.unmark),
         web.get("/v1/files/{file}/content", area.content),
-        web.get("/v1/files/{file}/versions", area.versions),
-        web.post("/v1/files/{file}/versions", area.upload),
-        web.delete("/v1/files/{file}/versions/{version}", area.delete_version),
-        web.post("/v1/files/{file}/versions/{version}/restore", area.show_version),
-        web.get("/v1/files/{file}/versions/{version}/content", area.version_content),
         web.get("/v1/storage", area.storage),
     ]
 
@@ -100,7 +90,7 @@ class Files:
             size, chunks = request.content_length, request.content.iter_any()
         into = request.match_info.get("file")
         if into is not None and not name:
-            name = (await self._readable(by, into)).name
+            name = (await self.readable(by, into)).name
         name, kind = file_name(name), headers.get(hdrs.CONTENT_TYPE)
         expected, head = Expected(headers), b""
         chunks = expected.over(chunks)
@@ -178,7 +168,7 @@ class Files:
     async def file(self, request: web.Request) -> web.Response:
         by = (await authorize(request, "file.get")).standing.user
         wanted = await read_command(request, bodies.GetFile)
-        return json_response(file_object(await self._readable(by, wanted.file)))
+        return json_response(file_object(await self.readable(by, wanted.file)))
 
     async def change(self, request: web.Request) -> web.Response:
         by = (await authorize(request, "file.rename")).standing.user
@@ -200,7 +190,7 @@ class Files:
         if objects is None:
             shown = found(await self._store.trash(by, file, self._now_ms()), "file")
         else:
-            await self._delete(objects, by)
+            await self.freed(objects, by)
         if shown is not None:
             self._intake.tell(FileChanged(kind="deleted", file=shown), by)
         return web.Response(status=204)
@@ -212,7 +202,7 @@ class Files:
 
     async def mark(self, request: web.Request) -> web.Response:
         by = (await authorize(request, "file.mark")).standing.user
-        file = await self._readable(by, (await read_command(request, bodies.GetFile)).file)
+        file = await self.readable(by, (await read_command(request, bodies.GetFile)).file)
         if not await self._store.mark(by, file.id, self._now_ms()):
             raise Refused("limit_reached", f"one has at most {MAX_FAVOURITES} favourites")
         return web.Response(status=204)
@@ -225,48 +215,12 @@ class Files:
 
     async def content(self, request: web.Request) -> web.StreamResponse:
         by = (await authorize(request, "file.get")).standing.user
-        file = await self._readable(by, request.match_info["file"])
+        file = await self.readable(by, request.match_info["file"])
         return await download(request, file, self._blobs)
 
     async def content_of(self, request: web.Request, file: FileId) -> web.StreamResponse:
         """The content of a file that the request may read, as its caller has seen to."""
         return await download(request, found(await self._store.file(file), "file"), self._blobs)
-
-    async def versions(self, request: web.Request) -> web.Response:
-        by = (await authorize(request, "file.get")).standing.user
-        file = FileId((await read_command(request, bodies.GetFile)).file)
-        current = found(await self._store.file(file), "file").version
-        items = found(await self._store.versions(by, file), "file")
-        shown = tuple(_version_object(one, current=one.id == current) for one in items)
-        return json_response(bodies.VersionList(items=shown))
-
-    async def show_version(self, request: web.Request) -> web.Response:
-        by = (await authorize(request, "file.change")).standing.user
-        wanted = await read_command(request, bodies.GetVersion)
-        file, version = FileId(wanted.file), VersionId(wanted.version)
-        shown = await self._store.show(by, file, version, self._now_ms())
-        return json_response(file_object(found(shown, "version")))
-
-    async def delete_version(self, request: web.Request) -> web.Response:
-        by = (await authorize(request, "file.change")).standing.user
-        wanted = await read_command(request, bodies.GetVersion)
-        file, version = FileId(wanted.file), VersionId(wanted.version)
-        objects = await self._store.remove_version(by, file, version)
-        if objects is None:
-            found(await self._store.version(by, file, version), "version")
-            detail = "the file is shown with it: show another version, or delete the file"
-            raise Refused("conflict", detail, field="version")
-        await self._delete(objects, by)
-        return web.Response(status=204)
-
-    async def version_content(self, request: web.Request) -> web.StreamResponse:
-        """The owner has all of them, others the one that is shown."""
-        by = (await authorize(request, "file.get")).standing.user
-        file = await self._readable(by, request.match_info["file"])
-        version = VersionId(request.match_info["version"])
-        if file.version != version:
-            file = found(await self._store.version(by, file.id, version), "version")
-        return await download(request, file, self._blobs, cached=IMMUTABLE)
 
     async def storage(self, request: web.Request) -> web.Response:
         by = (await authorize(request, "file.list")).standing.user
@@ -279,7 +233,7 @@ class Files:
             )
         )
 
-    async def _delete(self, objects: Sequence[str], owner: UserId) -> None:
+    async def freed(self, objects: Sequence[str], owner: UserId) -> None:
         """What nothing names any more; the owner has the room again."""
         with suppress(TryAgain):  # what is left is found later
             await self._blobs.delete(objects)
@@ -287,7 +241,7 @@ class Files:
             told = QuotaUpdated(used=usage.used, reserved=usage.reserved, quota=quota)
             self._intake.tell(told, owner)
 
-    async def _readable(self, by: UserId, file: str) -> File:
+    async def readable(self, by: UserId, file: str) -> File:
         readable = await self._store.readable(FileId(file), by) if is_id(file, FILE) else None
         read: File = found(readable, "file")
         return read
@@ -296,18 +250,6 @@ class Files:
 def place_of(named: str) -> FolderId | None:
     """A folder, or None for the top."""
     return None if named == "top" else FolderId(named)
-
-
-def _version_object(version: Version, *, current: bool) -> bodies.VersionObject:
-    return bodies.VersionObject(
-        id=version.id,
-        number=version.number,
-        mime=version.mime,
-        size_bytes=version.size,
-        crc32c=version.crc32c,
-        created_at=version.stored_at,
-        current=current,
-    )
 
 
 def _name_of(request: web.Request) -> str:

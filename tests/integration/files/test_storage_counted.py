@@ -53,7 +53,7 @@ async def test_counting_is_right_amid_uploads(cluster: ChatCluster) -> None:
 
     async def upload(n: int) -> None:
         way = Uploader(user, cluster.hosts[n % 2])
-        for size in range(1, 6):
+        for size in range(1, 5):
             await way.call("POST", f"/v1/files/{made['id']}/versions", data=bytes(size))
             _, file = await way.put(bytes(size))
             for _ in range(2):
@@ -64,7 +64,7 @@ async def test_counting_is_right_amid_uploads(cluster: ChatCluster) -> None:
     stop.set()
     assert await counting > 10
     assert wrong == []
-    assert await ledger.usage(UserId(user.id)) == Usage(used=5 + 4 * 15, reserved=0)
+    assert await ledger.usage(UserId(user.id)) == Usage(used=5 + 4 * 10, reserved=0)
 
 
 async def test_each_is_counted_once_in_a_while(cluster: ChatCluster) -> None:
