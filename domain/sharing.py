@@ -103,7 +103,8 @@ class SharingStore(Protocol):
     async def remove_link(self, owner: UserId, file: FileId, link: str) -> bool: ...
 
     async def linked(self, digest: bytes, now_ms: int) -> tuple[Link, File] | None:
-        """The link that is called so, if it has not expired and its file is there."""
+        """The link that is called so, if it has not expired, its file is there, and the account of
+        the file's owner is active."""
         ...
 
     async def count_view(self, link: str) -> None: ...

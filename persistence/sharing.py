@@ -49,6 +49,7 @@ _LINKED: Final = f"""
     FROM file_links l
     JOIN files f ON f.id = l.file_id AND f.trashed_at IS NULL
     JOIN file_versions v ON v.id = f.version_id
+    JOIN users u ON u.id = f.owner_id AND u.status = 'active'
     WHERE l.digest = $1 AND coalesce(l.expires_at > $2, true)
 """  # noqa: S608 - columns
 _COUNT_VIEW: Final = "UPDATE file_links SET views = views + 1 WHERE id = $1"

@@ -230,6 +230,9 @@ async def test_links_that_are_no_longer_good_look_like_none(cluster: ChatCluster
     assert set(told) == {(404, "not_found", told[0][2])}
     await call(ann, "POST", f"/v1/files/{other}/restore", json={})
     assert (await get(cluster, trashed))[0].status == 200, "it is good again with its file"
+    for standing, shown in {"suspended": 404, "deactivated": 404, "active": 200}.items():
+        await cluster.pool.execute("UPDATE users SET status = $2 WHERE id = $1", ann.id, standing)
+        assert (await get(cluster, trashed))[0].status == shown, standing
     status, problem = await call(ann, "POST", f"/v1/files/{file}/links", json={"expires_at": 1})
     assert (status, problem["field"]) == (400, "expires_at")
 
