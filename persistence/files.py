@@ -23,7 +23,7 @@ SHOWN: Final = """
     v.created_at AS stored_at, f.created_at, f.updated_at, f.trashed_at,
     f.folder_id
 """
-_ONE: Final = f"""
+ONE: Final = f"""
     SELECT {SHOWN} FROM files f JOIN file_versions v ON v.id = f.version_id WHERE f.id = $1
 """  # noqa: S608 - columns
 _PAGE: Final = """
@@ -144,7 +144,7 @@ class PostgresFileStore:
         self._pool = pool
 
     async def file(self, file: FileId) -> File | None:
-        return _maybe(await self._pool.fetchrow(_ONE, file))
+        return _maybe(await self._pool.fetchrow(ONE, file))
 
     async def readable(self, file: FileId, by: UserId) -> File | None:
         return _maybe(await self._pool.fetchrow(_READABLE, file, by))

@@ -7,16 +7,13 @@ from streamhub.domain.errors import Refused
 from streamhub.domain.files import File
 from streamhub.domain.ids import FileId, UserId
 from streamhub.domain.sharing import MAX_LINKS, MAX_SHARES, Link, Share, Shared
-from streamhub.persistence.files import SHOWN, file_of
+from streamhub.persistence.files import ONE, SHOWN, file_of
 from streamhub.persistence.paging import before_shared, shared_cursor
 from streamhub.persistence.postgres import Pool, Record
 from streamhub.persistence.sql import load
 
 _SHARE: Final = load("share_file")
 _SHARED: Final = load("shared_files").format(shown=SHOWN)
-_FILE: Final = f"""
-    SELECT {SHOWN} FROM files f JOIN file_versions v ON v.id = f.version_id WHERE f.id = $1
-"""  # noqa: S608 - columns
 _UNSHARE: Final = """
     DELETE FROM file_shares s USING files f
     WHERE s.file_id = $1 AND s.reader_id = $3 AND f.id = $1 AND $2 IN (f.owner_id, s.reader_id)
@@ -76,7 +73,7 @@ class PostgresSharingStore:
             raise Refused("not_found", detail, field="reader")
         if not row["shared"]:
             raise Refused("limit_reached", f"a file is shared with at most {MAX_SHARES}")
-        shown = await self._pool.fetchrow(_FILE, file) if row["made"] else None
+        shown = await self._pool.fetchrow(ONE, file) if row["made"] else None
         return None if shown is None else file_of(shown)
 
     async def unshare(self, by: UserId, file: FileId, reader: str) -> bool:
