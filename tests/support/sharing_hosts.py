@@ -104,6 +104,7 @@ async def sharing_hosts(
             "STREAMHUB_ADMIN_HOST": "127.0.0.1",
             "STREAMHUB_ARGON2_MEMORY_KIB": "8192",
             "STREAMHUB_ARGON2_TIME_COST": "1",
+            "STREAMHUB_LIMIT_REQUESTS_BY_ADDRESS": "1000/s burst 100000",
             "STREAMHUB_DRAIN_S": str(drain_s),
             "STREAMHUB_SHUTDOWN_TIMEOUT_S": "2",
         }
